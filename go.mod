@@ -2,4 +2,7 @@ module github.com/seed073b5613/filigree
 
 go 1.26.0
 
-require golang.org/x/sys v0.49.0 // indirect
+require (
+	golang.org/x/sys v0.49.0
+	pgregory.net/rapid v1.3.0
+)

@@ -1,5 +1,10 @@
 package kernel
 
+import (
+	"fmt"
+	"slices"
+)
+
 // CSR is a sparse M×K matrix of R×1 blocks in K-blocked compressed rows.
 //
 // Rows are grouped in blocks of R (the last group may be short: its missing rows
@@ -7,13 +12,17 @@ package kernel
 // Columns are cut into K-blocks of KB columns, so that the part of X one K-block
 // reads stays in the first-level cache. Entries are ordered by K-block, then by
 // row group, then by column.
+//
+// After Offsets are set or changed, call [CSR.Prepare].
 type CSR struct {
 	M, K    int
 	R       int       // rows of a block: 1, 2, 4 or 16
-	KB      int       // columns of a K-block, at most 65536
+	KB      int       // columns of a K-block, at most 65536; see BlockColumns
 	Offsets []int32   // first entry of each (K-block, row group); Groups()*KBlocks()+1 long
 	Columns []uint16  // column of each entry inside its K-block
 	Values  []float32 // R values an entry, entry after entry
+
+	plan plan
 }
 
 // Groups returns the number of row groups.
@@ -22,16 +31,223 @@ func (w *CSR) Groups() int { return (w.M + w.R - 1) / w.R }
 // KBlocks returns the number of K-blocks.
 func (w *CSR) KBlocks() int { return (w.K + w.KB - 1) / w.KB }
 
+// Prepare derives from Offsets the order in which kernels visit rows and the cuts
+// between workers. It must be called after Offsets were set or changed and before
+// any product; it takes time linear in the length of Offsets.
+func (w *CSR) Prepare() { w.plan.build(w.Offsets, w.Groups(), w.KBlocks()) }
+
+// Bytes returns the memory held by w.
+func (w *CSR) Bytes() int {
+	return 4*len(w.Offsets) + 2*len(w.Columns) + 4*len(w.Values) + w.plan.bytes()
+}
+
+// rowsOf returns how many rows of group g exist.
+func (w *CSR) rowsOf(g int) int { return min(w.R, w.M-g*w.R) }
+
+// check panics unless the parts of w fit together and w is prepared.
+func (w *CSR) check(op string) {
+	blocks := w.Groups() * w.KBlocks()
+	if len(w.Offsets) != blocks+1 || len(w.Values) != len(w.Columns)*w.R || int(w.Offsets[blocks]) != len(w.Columns) {
+		panic(fmt.Sprintf("kernel: %s: %d offsets, %d columns and %d values do not make a %dx%d matrix of %dx1 blocks in K-blocks of %d",
+			op, len(w.Offsets), len(w.Columns), len(w.Values), w.M, w.K, w.R, w.KB))
+	}
+	if len(w.plan.order) != blocks {
+		panic("kernel: " + op + ": matrix was not prepared (CSR.Prepare)")
+	}
+}
+
 // Twin is the transpose of a CSR matrix, for the input gradient. Row k of the
 // twin lists the row groups of W that have an entry in column k; Perm says where
 // the entry stands in W. The twin is K-blocked too, along the row groups of W.
 // Its values are copied from W by the kernels that use it.
 type Twin struct {
 	K, Groups int // rows of the twin, and its columns
+	M         int // rows of W: the last of the Groups may be short
 	R         int
 	GB        int      // row groups of W in one block of the twin, at most 65536
 	Offsets   []int32  // first entry of each (block, row k)
 	Columns   []uint16 // row group inside its block
 	Perm      []int32  // entry in W of each entry of the twin
 	Values    []float32
+
+	plan plan
+}
+
+// Blocks returns the number of blocks of row groups.
+func (t *Twin) Blocks() int { return (t.Groups + t.GB - 1) / t.GB }
+
+// Bytes returns the memory held by t.
+func (t *Twin) Bytes() int {
+	return 4*len(t.Offsets) + 2*len(t.Columns) + 4*len(t.Perm) + 4*len(t.Values) + t.plan.bytes()
+}
+
+// NewTwin returns the transpose of W with values. It takes time linear in the
+// entries and in K times the number of blocks.
+func NewTwin(w *CSR) *Twin {
+	w.check("NewTwin")
+	t := &Twin{K: w.K, Groups: w.Groups(), M: w.M, R: w.R}
+	t.GB = blockColumns(t.Groups, t.K, w.R, len(w.Columns))
+	t.Offsets = make([]int32, t.Blocks()*t.K+1)
+	t.Columns = make([]uint16, len(w.Columns))
+	t.Perm = make([]int32, len(w.Columns))
+	t.Values = make([]float32, len(w.Values))
+	// Count, sum up, and place. Groups ascend inside each row of the twin
+	// because W is read by ascending groups within a block of groups.
+	w.visit(func(g, k, _ int) { t.Offsets[g/t.GB*t.K+k+1]++ })
+	for i := range t.Offsets[1:] {
+		t.Offsets[i+1] += t.Offsets[i]
+	}
+	next := slices.Clone(t.Offsets)
+	w.visit(func(g, k, e int) {
+		at := &next[g/t.GB*t.K+k]
+		t.Columns[*at] = uint16(g % t.GB)
+		t.Perm[*at] = int32(e)
+		*at++
+	})
+	t.plan.build(t.Offsets, t.K, t.Blocks())
+	t.Refresh(w)
+	return t
+}
+
+// visit calls f with group, column and position of every entry, by position.
+func (w *CSR) visit(f func(g, k, e int)) {
+	groups := w.Groups()
+	for b := range w.KBlocks() {
+		for g := range groups {
+			for e := w.Offsets[b*groups+g]; e < w.Offsets[b*groups+g+1]; e++ {
+				f(g, b*w.KB+int(w.Columns[e]), int(e))
+			}
+		}
+	}
+}
+
+// Refresh copies the values of W into the twin.
+func (t *Twin) Refresh(w *CSR) {
+	t.check("Twin.Refresh", w)
+	t.refresh(w, 0, t.K)
+}
+
+func (t *Twin) check(op string, w *CSR) {
+	if t.K != w.K || t.M != w.M || t.R != w.R || len(t.Perm) != len(w.Columns) {
+		panic(fmt.Sprintf("kernel: %s: twin of a %dx%d matrix of %d entries in %dx1 blocks, matrix %dx%d of %d in %dx1",
+			op, t.M, t.K, len(t.Perm), t.R, w.M, w.K, len(w.Columns), w.R))
+	}
+}
+
+// refresh copies the values of rows k0 to k1 of the twin.
+func (t *Twin) refresh(w *CSR, k0, k1 int) {
+	for b := range t.Blocks() {
+		lo, hi := t.Offsets[b*t.K+k0], t.Offsets[b*t.K+k1]
+		gather(t.R, t.Values[int(lo)*t.R:int(hi)*t.R], w.Values, t.Perm[lo:hi])
+	}
+}
+
+// gather copies blocks of R values: block i of dst is block perm[i] of src.
+func gather(r int, dst, src []float32, perm []int32) {
+	if r == 1 {
+		dst = dst[:len(perm)]
+		for i, p := range perm {
+			dst[i] = src[p]
+		}
+		return
+	}
+	for i, p := range perm {
+		copy(dst[i*r:i*r+r], src[int(p)*r:])
+	}
+}
+
+// BlockColumns returns the number of columns KB of a K-block that suits a matrix
+// of the given number of entries (R×1 blocks) in so many row groups and K columns.
+func BlockColumns(K, groups, R, entries int) int { return blockColumns(K, groups, R, entries) }
+
+func blockColumns(cols, rows, r, entries int) int {
+	const least, most = 64, 512
+	if cols <= least {
+		return max(cols, 1)
+	}
+	// About a dozen entries to a row of a block: the output is read and written
+	// once for each.
+	kb := most
+	if entries > 0 {
+		kb = int(12 * float64(cols) * float64(rows) / float64(entries))
+	}
+	kb = min(max(kb, least), most)
+	// A nearly empty matrix must not be all offsets.
+	for kb < 1<<16 && (cols+kb-1)/kb*rows > 4*entries+1024 {
+		kb *= 2
+	}
+	blocks := (cols + kb - 1) / kb
+	return min((cols+blocks-1)/blocks, 1<<16)
+}
+
+// plan says in which order the rows of a K-blocked matrix are visited. Rows are
+// cut into panels of about equal work, the unit a worker owns; within each
+// (block, panel), rows come by ascending number of entries, so that the lengths
+// of the inner loops repeat and their ends are predicted.
+type plan struct {
+	cuts  []int32 // panel p is rows cuts[p] to cuts[p+1]
+	order []int32 // for each block, the rows of panel 0, of panel 1, ...
+}
+
+func (p *plan) bytes() int { return 4*len(p.cuts) + 4*len(p.order) }
+
+func (p *plan) build(offsets []int32, rows, blocks int) {
+	const mostPanels, leastRows = 16, 32
+	panels := 1
+	for panels < mostPanels && rows/(2*panels) >= leastRows {
+		panels *= 2
+	}
+	weight := func(row int) int { // work of a row; one for its share of the overhead
+		n := 1
+		for b := range blocks {
+			n += int(offsets[b*rows+row+1] - offsets[b*rows+row])
+		}
+		return n
+	}
+	total := rows
+	if len(offsets) > 0 {
+		total += int(offsets[len(offsets)-1])
+	}
+	p.cuts = append(p.cuts[:0], 0)
+	sum := 0
+	for row := range rows {
+		sum += weight(row)
+		for len(p.cuts) < panels && sum*panels >= total*len(p.cuts) {
+			p.cuts = append(p.cuts, int32(row+1))
+		}
+	}
+	for len(p.cuts) <= panels {
+		p.cuts = append(p.cuts, int32(rows))
+	}
+	p.order = slices.Grow(p.order[:0], rows*blocks)[:rows*blocks]
+	var count []int32
+	for b := range blocks {
+		for i := range panels {
+			lo, hi := int(p.cuts[i]), int(p.cuts[i+1])
+			count = sortRows(p.order[b*rows+lo:b*rows+hi], offsets[b*rows+lo:b*rows+hi+1], int32(lo), count)
+		}
+	}
+}
+
+// sortRows fills order with first, first+1, ... sorted by ascending number of
+// entries, stably, in linear time. count is scratch.
+func sortRows(order, offsets []int32, first int32, count []int32) []int32 {
+	most := int32(0)
+	for i := range order {
+		most = max(most, offsets[i+1]-offsets[i])
+	}
+	count = slices.Grow(count[:0], int(most)+2)[:most+2]
+	clear(count)
+	for i := range order {
+		count[offsets[i+1]-offsets[i]+1]++
+	}
+	for i := range most {
+		count[i+1] += count[i]
+	}
+	for i := range order {
+		at := &count[offsets[i+1]-offsets[i]]
+		order[*at] = first + int32(i)
+		*at++
+	}
+	return count
 }

@@ -1,0 +1,221 @@
+package kernel
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/seed073b5613/filigree/internal/parallel"
+)
+
+// Sparse times dense. Y[M,N] = W[M,K]·X[K,N] with W sparse does 2·N floating
+// point operations for each weight and reads one row of X for each block, so its
+// speed is that of reading X from the first-level cache.
+
+// The kernels of the level in use. Each works on rows (row groups) lo to hi, which
+// are whole panels of the plan, and on N columns, alone.
+var (
+	spmmRange  func(w *CSR, lo, hi, N int, X []float32, ldx int, acc bool, Y []float32, ldy int)
+	spmmtRange func(t *Twin, lo, hi, N int, dY []float32, ldy int, acc bool, dX []float32, ldx int)
+)
+
+func init() {
+	bind(Portable, func() { spmmRange, spmmtRange = spmmPortable, spmmtPortable })
+}
+
+// SpMM computes Y[M,N] = W·X, or Y += W·X where acc is true, for X of shape
+// [K,N]. ldx and ldy are the distances between rows. It panics where a slice is
+// too short for its shape.
+func SpMM(W *CSR, N int, X []float32, ldx int, acc bool, Y []float32, ldy int) {
+	W.check("SpMM")
+	checkProduct("SpMM", W.M, W.K, N, X, ldx, Y, ldy)
+	runSparse(sparseTask{op: forward, w: W, n: N, x: X, ldx: ldx, acc: acc, y: Y, ldy: ldy})
+}
+
+// SpMMT computes dX[K,N] = Wᵀ·dY, or dX += Wᵀ·dY where acc is true, for dY of
+// shape [M,N]. T is W's twin; its values are refreshed from W. It panics where a
+// slice is too short for its shape or T is not of W's shape.
+func SpMMT(W *CSR, T *Twin, N int, dY []float32, ldy int, acc bool, dX []float32, ldx int) {
+	T.check("SpMMT", W)
+	checkProduct("SpMMT", W.K, W.M, N, dY, ldy, dX, ldx)
+	runSparse(sparseTask{op: inputGrad, w: W, t: T, n: N, x: dY, ldx: ldy, acc: acc, y: dX, ldy: ldx})
+}
+
+// spmmSerial is SpMM on the calling goroutine, for use inside kernels that have
+// cut the work already.
+func spmmSerial(w *CSR, N int, X []float32, ldx int, acc bool, Y []float32, ldy int) {
+	if N > 0 {
+		spmmRange(w, 0, w.Groups(), N, X, ldx, acc, Y, ldy)
+	}
+}
+
+// spmmtSerial is SpMMT on the calling goroutine; the twin's values must be fresh.
+func spmmtSerial(t *Twin, N int, dY []float32, ldy int, acc bool, dX []float32, ldx int) {
+	if N > 0 {
+		spmmtRange(t, 0, t.K, N, dY, ldy, acc, dX, ldx)
+	}
+}
+
+// checkProduct panics unless X holds rows [K,N] and Y holds [M,N].
+func checkProduct(op string, m, k, n int, x []float32, ldx int, y []float32, ldy int) {
+	if n < 0 || !holds(k, n, x, ldx) || !holds(m, n, y, ldy) {
+		panic(fmt.Sprintf("kernel: %s: input of %d values (stride %d) for [%d,%d], output of %d (stride %d) for [%d,%d]",
+			op, len(x), ldx, k, n, len(y), ldy, m, n))
+	}
+}
+
+// holds reports whether x has room for rows of n values ld apart.
+func holds(rows, n int, x []float32, ld int) bool {
+	return rows == 0 || n == 0 || ld >= n && len(x) >= (rows-1)*ld+n
+}
+
+// sparseOp tells the three products of a sparse layer apart.
+type sparseOp int
+
+const (
+	forward sparseOp = iota
+	inputGrad
+	weightGrad
+)
+
+// sparseTask is one sparse product cut into chunks: by columns where there are
+// many, else by panels of rows. Every output is the sum of its terms in an order
+// fixed by the matrix (for the weight gradient: by N), so the cut does not show.
+type sparseTask struct {
+	op       sparseOp
+	w        *CSR
+	t        *Twin
+	n        int
+	x, y, dw []float32
+	ldx, ldy int
+	acc      bool
+
+	p      *plan
+	chunks int
+	width  int // columns of a chunk; 0 when cut by rows
+}
+
+var sparseTasks = sync.Pool{New: func() any { return new(sparseTask) }}
+
+const (
+	wideColumns = 1024    // from so many columns a product is cut by columns
+	leastWork   = 1 << 15 // multiply-adds worth a chunk
+)
+
+func runSparse(task sparseTask) {
+	if task.n == 0 && (task.op == weightGrad || task.acc) {
+		return
+	}
+	s := sparseTasks.Get().(*sparseTask)
+	*s = task
+	s.cut()
+	parallel.Do(s.chunks, s)
+	*s = sparseTask{}
+	sparseTasks.Put(s)
+}
+
+func (s *sparseTask) cut() {
+	s.p = &s.w.plan
+	if s.op == inputGrad {
+		s.p = &s.t.plan
+	}
+	work := len(s.w.Values) * s.n
+	workers := min(parallel.Workers(), max(work/leastWork, 1))
+	s.width = 0
+	s.chunks = min(workers, len(s.p.cuts)-1)
+	if s.op != weightGrad && workers > 1 && s.n >= wideColumns {
+		if s.op == inputGrad {
+			s.t.refresh(s.w, 0, s.t.K)
+		}
+		s.chunks = 2 * min(workers, s.n/wideColumns*2)
+		s.width = ((s.n+s.chunks-1)/s.chunks + 15) &^ 15
+		s.chunks = (s.n + s.width - 1) / s.width
+	}
+}
+
+// Run does one chunk.
+func (s *sparseTask) Run(chunk int) {
+	j, n := 0, s.n
+	panels := len(s.p.cuts) - 1
+	lo, hi := 0, panels
+	if s.width > 0 {
+		j = chunk * s.width
+		n = min(s.width, s.n-j)
+	} else {
+		lo, hi = panels*chunk/s.chunks, panels*(chunk+1)/s.chunks
+	}
+	first, last := int(s.p.cuts[lo]), int(s.p.cuts[hi])
+	if first == last || n == 0 {
+		return
+	}
+	switch s.op {
+	case forward:
+		spmmRange(s.w, first, last, n, tailOf(s.x, j), s.ldx, s.acc, tailOf(s.y, j), s.ldy)
+	case inputGrad:
+		if s.width == 0 {
+			s.t.refresh(s.w, first, last)
+		}
+		spmmtRange(s.t, first, last, n, tailOf(s.x, j), s.ldx, s.acc, tailOf(s.y, j), s.ldy)
+	case weightGrad:
+		sddmmRange(s.w, first, last, n, s.y, s.ldy, s.x, s.ldx, s.dw)
+	}
+}
+
+// tailOf is x[j:], or nothing where x is shorter (a matrix without rows).
+func tailOf(x []float32, j int) []float32 { return x[min(j, len(x)):] }
+
+func spmmPortable(w *CSR, lo, hi, N int, X []float32, ldx int, acc bool, Y []float32, ldy int) {
+	groups := w.Groups()
+	for g := lo; g < hi; g++ {
+		for r := range w.rowsOf(g) {
+			row := g*w.R + r
+			y := Y[row*ldy : row*ldy+N]
+			if !acc {
+				clear(y)
+			}
+			for b := range w.KBlocks() {
+				for e := w.Offsets[b*groups+g]; e < w.Offsets[b*groups+g+1]; e++ {
+					k := b*w.KB + int(w.Columns[e])
+					addScaled(y, w.Values[int(e)*w.R+r], X[k*ldx:])
+				}
+			}
+		}
+	}
+}
+
+func spmmtPortable(t *Twin, lo, hi, N int, dY []float32, ldy int, acc bool, dX []float32, ldx int) {
+	for k := lo; k < hi; k++ {
+		dx := dX[k*ldx : k*ldx+N]
+		if !acc {
+			clear(dx)
+		}
+		for b := range t.Blocks() {
+			for e := t.Offsets[b*t.K+k]; e < t.Offsets[b*t.K+k+1]; e++ {
+				row := (b*t.GB + int(t.Columns[e])) * t.R
+				for r := range min(t.R, t.M-row) {
+					addScaled(dx, t.Values[int(e)*t.R+r], dY[(row+r)*ldy:])
+				}
+			}
+		}
+	}
+}
+
+// addScaled computes y += a·x over the length of y.
+func addScaled(y []float32, a float32, x []float32) {
+	x = x[:len(y)]
+	for i, v := range x {
+		y[i] += a * v
+	}
+}
+
+// BreakEven returns the density (0 to 1) above which a linear layer with R×1
+// blocks, forward and backward, is faster done densely. Measured by
+// BenchmarkBreakEven.
+func BreakEven(R int) float64 {
+	switch R {
+	case 1:
+		return 0.5
+	case 2:
+		return 0.7
+	}
+	return 0.8
+}
