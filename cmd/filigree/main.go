@@ -1,0 +1,145 @@
+// Command filigree trains, measures and inspects sparse neural networks.
+//
+// Results go to standard output, everything else to standard error. It exits
+// with 0 on success, 1 on failure and 2 on wrong usage.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// commands is the command line: its fields are commands, their fields flags.
+type commands struct {
+	Bench   benchCommand   `cmd:"" help:"Measure speed on this machine."`
+	Runs    runsCommand    `cmd:"" help:"List or tidy the runs on disk."`
+	Version versionCommand `cmd:"" help:"Show the version and the machine."`
+}
+
+// usageError is a mistake of the caller's that only showed after parsing.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// console is where a command writes: results to out, the rest to err.
+type console struct {
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second interrupt ends the program at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], console{os.Stdout, os.Stderr}))
+}
+
+// exitCode leaves the parser through a panic that run catches, since --help
+// ends the program from inside it.
+type exitCode int
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string, io console) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			e, ok := p.(exitCode)
+			if !ok {
+				panic(p)
+			}
+			code = int(e)
+		}
+	}()
+	var cli commands
+	parser := newParser(&cli, io)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return complain(io, usageError{err}, helpFor(err))
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(io); err != nil {
+		return complain(io, err, parsed.Command())
+	}
+	return 0
+}
+
+func newParser(cli *commands, io console) *kong.Kong {
+	parser, err := kong.New(cli,
+		kong.Name("filigree"),
+		kong.Description("Sparse neural networks on CPUs: trained sparse, run sparse.\n\nStart with: filigree train digits"),
+		kong.Writers(io.out, io.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Exit(func(code int) { panic(exitCode(code)) }),
+	)
+	if err != nil {
+		panic(err) // a mistake in the struct tags; every test would show it
+	}
+	showDefaults(parser)
+	return parser
+}
+
+// showDefaults makes the values the command structs were made with the flags'
+// defaults, so that recipes hold them in one place.
+func showDefaults(parser *kong.Kong) {
+	err := kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
+		flag, ok := node.(*kong.Flag)
+		if ok && !flag.HasDefault && flag.Target.IsValid() && !flag.Target.IsZero() {
+			flag.Default, flag.HasDefault = fmt.Sprint(flag.Target.Interface()), true
+		}
+		return next(nil)
+	})
+	if err != nil {
+		panic(err)
+	}
+}
+
+// helpFor names the command a parse error arose in.
+func helpFor(err error) string {
+	var pe *kong.ParseError
+	if errors.As(err, &pe) && pe.Context != nil {
+		return pe.Context.Command()
+	}
+	return ""
+}
+
+// complain prints an error on one line and returns its exit code.
+func complain(io console, err error, command string) int {
+	code := exitFailure
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	var usage usageError
+	if errors.As(err, &usage) {
+		code = exitUsage
+		text += " (see: " + strings.TrimSpace("filigree "+verb(command)) + " --help)"
+	}
+	fmt.Fprintf(io.err, "filigree: %s\n", text)
+	return code
+}
+
+// verb returns the words of a command without its arguments.
+func verb(command string) string {
+	words := strings.Fields(command)
+	for i, w := range words {
+		if strings.HasPrefix(w, "<") || strings.HasPrefix(w, "[") || w == "list-names" {
+			words = words[:i]
+			break
+		}
+	}
+	return strings.Join(words, " ")
+}
