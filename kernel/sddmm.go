@@ -1,5 +1,7 @@
 package kernel
 
+//go:generate sh -c "cd _asm && go run . -op sddmm -out ../sddmm_amd64.s -stubs ../z_sddmm_amd64.go -pkg kernel"
+
 // The weight gradient of a sparse layer: the entries of dY·Xᵀ where W has weights
 // and nowhere else, 2·N floating point operations each.
 

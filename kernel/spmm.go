@@ -7,6 +7,8 @@ import (
 	"github.com/seed073b5613/filigree/internal/parallel"
 )
 
+//go:generate sh -c "cd _asm && go run . -op spmm -out ../spmm_amd64.s -stubs ../z_spmm_amd64.go -pkg kernel"
+
 // Sparse times dense. Y[M,N] = W[M,K]·X[K,N] with W sparse does 2·N floating
 // point operations for each weight and reads one row of X for each block, so its
 // speed is that of reading X from the first-level cache.
