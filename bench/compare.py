@@ -38,7 +38,7 @@ subprocess.run(["go", "build", "-o", BINARY, "./cmd/filigree"], cwd=ROOT, check=
 
 def ours(*args):
     """Run `filigree bench ... --json` and return its row's milliseconds."""
-    out = subprocess.run([BINARY, "bench", *map(str, args), "--threads", str(opt.threads), "--seconds", str(opt.seconds), "--json"],
+    out = subprocess.run([BINARY, "bench", *map(str, args), "--threads", str(opt.threads), "--time", f"{opt.seconds}s", "--json"],
                          check=True, capture_output=True, text=True).stdout
     return json.loads(out.strip().splitlines()[-1])
 

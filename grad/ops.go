@@ -1,0 +1,78 @@
+package grad
+
+import (
+	"fmt"
+
+	"github.com/seed073b5613/filigree/kernel"
+)
+
+type relu struct{ x, out *Var }
+
+// ReLU returns max(x, 0).
+func ReLU(t *Tape, x *Var) *Var {
+	out := t.newLike(x.Value.Rows(), x)
+	kernel.ReLU(out.Value.Data, x.Value.Data)
+	if t.wants(x) {
+		out.wanted = true
+		*next[relu](t) = relu{x, out}
+	}
+	return out
+}
+
+func (o *relu) outs() *Var { return o.out }
+
+func (o *relu) back(t *Tape) {
+	dx, acc := t.GradOf(o.x)
+	kernel.ReLUGrad(acc, dx, o.out.Grad.Data, o.out.Value.Data)
+}
+
+type crossEntropy struct {
+	x, out *Var
+	d      []float32 // gradient of the summed loss
+	n      int
+}
+
+// CrossEntropy returns the mean over the columns of logits [C, N...] of the cross
+// entropy, in nats, between their softmax and the labels, one a column, with label
+// smoothing (Szegedy et al. 2016, section 7): the target is 1-smoothing on the label
+// plus smoothing/C on every class. It panics on a label outside 0 to C-1.
+func CrossEntropy(t *Tape, logits *Var, labels []int32, smoothing float32) *Var {
+	c, n := logits.Value.Rows(), logits.Value.Cols()
+	if len(labels) != n {
+		panic(fmt.Sprintf("grad: CrossEntropy: logits are %v, %d labels", logits.Value.Shape, len(labels)))
+	}
+	for i, l := range labels {
+		if l < 0 || int(l) >= c {
+			panic(fmt.Sprintf("grad: CrossEntropy: label %d of column %d, logits are %v", l, i, logits.Value.Shape))
+		}
+	}
+	out := t.New(1)
+	losses := t.buffer(n)
+	var d []float32
+	if t.wants(logits) {
+		d = t.buffer(c * n)
+		out.wanted = true
+		*next[crossEntropy](t) = crossEntropy{logits, out, d, n}
+	}
+	kernel.CrossEntropyColumns(c, n, logits.Value.Data, labels, smoothing, d, losses)
+	sum := 0.0
+	for _, l := range losses {
+		sum += float64(l)
+	}
+	out.Value.Data[0] = float32(sum / float64(max(n, 1)))
+	return out
+}
+
+func (o *crossEntropy) outs() *Var { return o.out }
+
+func (o *crossEntropy) back(t *Tape) {
+	g := o.out.Grad.Data[0] / float32(o.n)
+	dx, acc := t.GradOf(o.x)
+	for i, d := range o.d {
+		if acc {
+			dx[i] += g * d
+		} else {
+			dx[i] = g * d
+		}
+	}
+}
