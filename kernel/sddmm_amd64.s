@@ -5,32 +5,47 @@
 #include "textflag.h"
 
 // func sddmm1AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·sddmm1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ    128(AX), CX
-	CMPQ    CX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DX
-	MOVLQSX (DX)(CX*4), DX
-	INCQ    CX
-	MOVQ    CX, 128(AX)
-	MOVQ    104(AX), CX
-	MOVQ    32(AX), SI
-	MOVLQSX (SI)(DX*4), BX
-	MOVLQSX 4(SI)(DX*4), SI
-	SUBQ    80(AX), DX
-	IMULQ   72(AX), DX
-	ADDQ    8(AX), DX
-	MOVQ    BX, DI
-	IMULQ   CX, DI
-	ADDQ    48(AX), DI
-	MOVQ    40(AX), CX
-	LEAQ    (CX)(BX*2), BX
-	LEAQ    (CX)(SI*2), SI
-	MOVQ    SI, 136(AX)
+	MOVQ       128(AX), CX
+	CMPQ       CX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DX
+	LEAQ       (DX)(CX*4), DX
+	MOVLQSX    4(DX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(BX*4), SI
+	SUBQ       80(AX), BX
+	IMULQ      72(AX), BX
+	ADDQ       8(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	MOVQ       40(AX), DI
+	PREFETCHT0 (DI)(SI*2)
+	IMULQ      104(AX), SI
+	ADDQ       48(AX), SI
+	PREFETCHT0 (SI)
+	MOVLQSX    (DX), DX
+	INCQ       CX
+	MOVQ       CX, 128(AX)
+	MOVQ       104(AX), CX
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(DX*4), BX
+	MOVLQSX    4(SI)(DX*4), SI
+	SUBQ       80(AX), DX
+	IMULQ      72(AX), DX
+	ADDQ       8(AX), DX
+	MOVQ       BX, DI
+	IMULQ      CX, DI
+	ADDQ       48(AX), DI
+	MOVQ       40(AX), CX
+	LEAQ       (CX)(BX*2), BX
+	LEAQ       (CX)(SI*2), SI
+	MOVQ       SI, 136(AX)
 
 entry:
 	MOVQ    136(AX), CX
@@ -563,34 +578,53 @@ done:
 	RET
 
 // func sddmm2AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·sddmm2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ    128(AX), CX
-	CMPQ    CX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DX
-	MOVLQSX (DX)(CX*4), DX
-	INCQ    CX
-	MOVQ    CX, 128(AX)
-	MOVQ    104(AX), CX
-	MOVQ    32(AX), SI
-	MOVLQSX (SI)(DX*4), BX
-	MOVLQSX 4(SI)(DX*4), SI
-	SUBQ    80(AX), DX
-	IMULQ   72(AX), DX
-	ADDQ    8(AX), DX
-	MOVQ    BX, DI
-	IMULQ   CX, DI
-	ADDQ    48(AX), DI
-	MOVQ    40(AX), CX
-	LEAQ    (CX)(BX*2), BX
-	LEAQ    (CX)(SI*2), SI
-	MOVQ    DX, CX
-	ADDQ    64(AX), CX
-	MOVQ    SI, 136(AX)
+	MOVQ       128(AX), CX
+	CMPQ       CX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DX
+	LEAQ       (DX)(CX*4), DX
+	MOVLQSX    4(DX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(BX*4), SI
+	SUBQ       80(AX), BX
+	IMULQ      72(AX), BX
+	ADDQ       8(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	ADDQ       64(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	MOVQ       40(AX), DI
+	PREFETCHT0 (DI)(SI*2)
+	IMULQ      104(AX), SI
+	ADDQ       48(AX), SI
+	PREFETCHT0 (SI)
+	MOVLQSX    (DX), DX
+	INCQ       CX
+	MOVQ       CX, 128(AX)
+	MOVQ       104(AX), CX
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(DX*4), BX
+	MOVLQSX    4(SI)(DX*4), SI
+	SUBQ       80(AX), DX
+	IMULQ      72(AX), DX
+	ADDQ       8(AX), DX
+	MOVQ       BX, DI
+	IMULQ      CX, DI
+	ADDQ       48(AX), DI
+	MOVQ       40(AX), CX
+	LEAQ       (CX)(BX*2), BX
+	LEAQ       (CX)(SI*2), SI
+	MOVQ       DX, CX
+	ADDQ       64(AX), CX
+	MOVQ       SI, 136(AX)
 
 entry:
 	MOVQ    136(AX), SI
@@ -867,38 +901,65 @@ done:
 	RET
 
 // func sddmm4AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·sddmm4AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ    128(AX), CX
-	CMPQ    CX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DX
-	MOVLQSX (DX)(CX*4), DX
-	INCQ    CX
-	MOVQ    CX, 128(AX)
-	MOVQ    104(AX), CX
-	MOVQ    32(AX), SI
-	MOVLQSX (SI)(DX*4), BX
-	MOVLQSX 4(SI)(DX*4), SI
-	SUBQ    80(AX), DX
-	IMULQ   72(AX), DX
-	ADDQ    8(AX), DX
-	MOVQ    BX, DI
-	IMULQ   CX, DI
-	ADDQ    48(AX), DI
-	MOVQ    40(AX), R8
-	LEAQ    (R8)(BX*2), BX
-	LEAQ    (R8)(SI*2), SI
-	MOVQ    DX, R8
-	ADDQ    64(AX), R8
-	MOVQ    R8, R9
-	ADDQ    64(AX), R9
-	MOVQ    R9, R10
-	ADDQ    64(AX), R10
-	MOVQ    SI, 136(AX)
+	MOVQ       128(AX), CX
+	CMPQ       CX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DX
+	LEAQ       (DX)(CX*4), DX
+	MOVLQSX    4(DX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(BX*4), SI
+	SUBQ       80(AX), BX
+	IMULQ      72(AX), BX
+	ADDQ       8(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	ADDQ       64(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	ADDQ       64(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	ADDQ       64(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	MOVQ       40(AX), DI
+	PREFETCHT0 (DI)(SI*2)
+	IMULQ      104(AX), SI
+	ADDQ       48(AX), SI
+	PREFETCHT0 (SI)
+	MOVLQSX    (DX), DX
+	INCQ       CX
+	MOVQ       CX, 128(AX)
+	MOVQ       104(AX), CX
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(DX*4), BX
+	MOVLQSX    4(SI)(DX*4), SI
+	SUBQ       80(AX), DX
+	IMULQ      72(AX), DX
+	ADDQ       8(AX), DX
+	MOVQ       BX, DI
+	IMULQ      CX, DI
+	ADDQ       48(AX), DI
+	MOVQ       40(AX), R8
+	LEAQ       (R8)(BX*2), BX
+	LEAQ       (R8)(SI*2), SI
+	MOVQ       DX, R8
+	ADDQ       64(AX), R8
+	MOVQ       R8, R9
+	ADDQ       64(AX), R9
+	MOVQ       R9, R10
+	ADDQ       64(AX), R10
+	MOVQ       SI, 136(AX)
 
 entry:
 	MOVQ    136(AX), SI
@@ -1049,32 +1110,47 @@ done:
 	RET
 
 // func sddmm1AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·sddmm1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ    128(AX), CX
-	CMPQ    CX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DX
-	MOVLQSX (DX)(CX*4), DX
-	INCQ    CX
-	MOVQ    CX, 128(AX)
-	MOVQ    104(AX), CX
-	MOVQ    32(AX), SI
-	MOVLQSX (SI)(DX*4), BX
-	MOVLQSX 4(SI)(DX*4), SI
-	SUBQ    80(AX), DX
-	IMULQ   72(AX), DX
-	ADDQ    8(AX), DX
-	MOVQ    BX, DI
-	IMULQ   CX, DI
-	ADDQ    48(AX), DI
-	MOVQ    40(AX), CX
-	LEAQ    (CX)(BX*2), BX
-	LEAQ    (CX)(SI*2), SI
-	MOVQ    SI, 136(AX)
+	MOVQ       128(AX), CX
+	CMPQ       CX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DX
+	LEAQ       (DX)(CX*4), DX
+	MOVLQSX    4(DX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(BX*4), SI
+	SUBQ       80(AX), BX
+	IMULQ      72(AX), BX
+	ADDQ       8(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	MOVQ       40(AX), DI
+	PREFETCHT0 (DI)(SI*2)
+	IMULQ      104(AX), SI
+	ADDQ       48(AX), SI
+	PREFETCHT0 (SI)
+	MOVLQSX    (DX), DX
+	INCQ       CX
+	MOVQ       CX, 128(AX)
+	MOVQ       104(AX), CX
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(DX*4), BX
+	MOVLQSX    4(SI)(DX*4), SI
+	SUBQ       80(AX), DX
+	IMULQ      72(AX), DX
+	ADDQ       8(AX), DX
+	MOVQ       BX, DI
+	IMULQ      CX, DI
+	ADDQ       48(AX), DI
+	MOVQ       40(AX), CX
+	LEAQ       (CX)(BX*2), BX
+	LEAQ       (CX)(SI*2), SI
+	MOVQ       SI, 136(AX)
 
 entry:
 	MOVQ    136(AX), CX
@@ -1679,34 +1755,53 @@ done:
 	RET
 
 // func sddmm2AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·sddmm2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ    128(AX), CX
-	CMPQ    CX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DX
-	MOVLQSX (DX)(CX*4), DX
-	INCQ    CX
-	MOVQ    CX, 128(AX)
-	MOVQ    104(AX), CX
-	MOVQ    32(AX), SI
-	MOVLQSX (SI)(DX*4), BX
-	MOVLQSX 4(SI)(DX*4), SI
-	SUBQ    80(AX), DX
-	IMULQ   72(AX), DX
-	ADDQ    8(AX), DX
-	MOVQ    BX, DI
-	IMULQ   CX, DI
-	ADDQ    48(AX), DI
-	MOVQ    40(AX), CX
-	LEAQ    (CX)(BX*2), BX
-	LEAQ    (CX)(SI*2), SI
-	MOVQ    DX, CX
-	ADDQ    64(AX), CX
-	MOVQ    SI, 136(AX)
+	MOVQ       128(AX), CX
+	CMPQ       CX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DX
+	LEAQ       (DX)(CX*4), DX
+	MOVLQSX    4(DX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(BX*4), SI
+	SUBQ       80(AX), BX
+	IMULQ      72(AX), BX
+	ADDQ       8(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	ADDQ       64(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	MOVQ       40(AX), DI
+	PREFETCHT0 (DI)(SI*2)
+	IMULQ      104(AX), SI
+	ADDQ       48(AX), SI
+	PREFETCHT0 (SI)
+	MOVLQSX    (DX), DX
+	INCQ       CX
+	MOVQ       CX, 128(AX)
+	MOVQ       104(AX), CX
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(DX*4), BX
+	MOVLQSX    4(SI)(DX*4), SI
+	SUBQ       80(AX), DX
+	IMULQ      72(AX), DX
+	ADDQ       8(AX), DX
+	MOVQ       BX, DI
+	IMULQ      CX, DI
+	ADDQ       48(AX), DI
+	MOVQ       40(AX), CX
+	LEAQ       (CX)(BX*2), BX
+	LEAQ       (CX)(SI*2), SI
+	MOVQ       DX, CX
+	ADDQ       64(AX), CX
+	MOVQ       SI, 136(AX)
 
 entry:
 	MOVQ    136(AX), SI
@@ -2023,38 +2118,65 @@ done:
 	RET
 
 // func sddmm4AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·sddmm4AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ    128(AX), CX
-	CMPQ    CX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DX
-	MOVLQSX (DX)(CX*4), DX
-	INCQ    CX
-	MOVQ    CX, 128(AX)
-	MOVQ    104(AX), CX
-	MOVQ    32(AX), SI
-	MOVLQSX (SI)(DX*4), BX
-	MOVLQSX 4(SI)(DX*4), SI
-	SUBQ    80(AX), DX
-	IMULQ   72(AX), DX
-	ADDQ    8(AX), DX
-	MOVQ    BX, DI
-	IMULQ   CX, DI
-	ADDQ    48(AX), DI
-	MOVQ    40(AX), R8
-	LEAQ    (R8)(BX*2), BX
-	LEAQ    (R8)(SI*2), SI
-	MOVQ    DX, R8
-	ADDQ    64(AX), R8
-	MOVQ    R8, R9
-	ADDQ    64(AX), R9
-	MOVQ    R9, R10
-	ADDQ    64(AX), R10
-	MOVQ    SI, 136(AX)
+	MOVQ       128(AX), CX
+	CMPQ       CX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DX
+	LEAQ       (DX)(CX*4), DX
+	MOVLQSX    4(DX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(BX*4), SI
+	SUBQ       80(AX), BX
+	IMULQ      72(AX), BX
+	ADDQ       8(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	ADDQ       64(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	ADDQ       64(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	ADDQ       64(AX), BX
+	PREFETCHT0 (BX)
+	PREFETCHT0 64(BX)
+	PREFETCHT0 128(BX)
+	MOVQ       40(AX), DI
+	PREFETCHT0 (DI)(SI*2)
+	IMULQ      104(AX), SI
+	ADDQ       48(AX), SI
+	PREFETCHT0 (SI)
+	MOVLQSX    (DX), DX
+	INCQ       CX
+	MOVQ       CX, 128(AX)
+	MOVQ       104(AX), CX
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(DX*4), BX
+	MOVLQSX    4(SI)(DX*4), SI
+	SUBQ       80(AX), DX
+	IMULQ      72(AX), DX
+	ADDQ       8(AX), DX
+	MOVQ       BX, DI
+	IMULQ      CX, DI
+	ADDQ       48(AX), DI
+	MOVQ       40(AX), R8
+	LEAQ       (R8)(BX*2), BX
+	LEAQ       (R8)(SI*2), SI
+	MOVQ       DX, R8
+	ADDQ       64(AX), R8
+	MOVQ       R8, R9
+	ADDQ       64(AX), R9
+	MOVQ       R9, R10
+	ADDQ       64(AX), R10
+	MOVQ       SI, 136(AX)
 
 entry:
 	MOVQ    136(AX), SI

@@ -29,7 +29,9 @@ type tile struct {
 	acc     int // 0: start from zero
 	sub     int // quarters of a block, for the transpose
 	i       int // rows visited
-	end     int // scratch
+	// Scratch.
+	end int
+	out [4]int
 }
 
 func (t *tile) bytes() *byte { return (*byte)(unsafe.Pointer(t)) }
@@ -149,7 +151,7 @@ func (v *view) entries(lo, hi int) int {
 }
 
 // The first-level cache, for the part of X that one tile reads.
-var levelOne = 28 << 10
+var levelOne = 56 << 10
 
 var packUses = 8
 

@@ -26,7 +26,7 @@ func randomCSR(rng *rand.Rand, M, K, R int, density float64) *CSR {
 			n++
 		}
 	}
-	w.KB = BlockColumns(K, groups, R, n)
+	w.KB = BlockColumns(K, groups, n)
 	for b := range w.KBlocks() {
 		for g := range groups {
 			w.Offsets = append(w.Offsets, int32(len(w.Columns)))

@@ -5,61 +5,649 @@
 #include "textflag.h"
 
 // func spmm1x1AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
 	MOVQ 56(AX), DX
-	ADDQ 88(AX), CX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), BX
-	CMPQ    BX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), SI
-	MOVLQSX (SI)(BX*4), SI
-	INCQ    BX
-	MOVQ    BX, 128(AX)
-	MOVQ    104(AX), BX
-	MOVQ    32(AX), R8
-	MOVLQSX (R8)(SI*4), DI
-	MOVLQSX 4(R8)(SI*4), R8
-	SUBQ    80(AX), SI
-	IMULQ   72(AX), SI
-	ADDQ    8(AX), SI
-	MOVQ    DI, R9
-	IMULQ   BX, R9
-	ADDQ    48(AX), R9
-	MOVQ    40(AX), R10
-	LEAQ    (R10)(DI*2), DI
-	LEAQ    (R10)(R8*2), R8
-	MOVQ    112(AX), R10
-	TESTQ   R10, R10
-	JZ      fresh
-	CMPQ    DI, R8
-	JE      row
-	MOVQ    96(AX), R10
-	VMOVUPS (SI)(R10*1), Y0
-	JMP     entry
+	MOVQ       128(AX), CX
+	MOVQ       24(AX), SI
+	SUBQ       CX, SI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(CX*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), CX
+	MOVLQSX    (CX)(R8*4), R9
+	MOVLQSX    4(CX)(R8*4), CX
+	SUBQ       R9, CX
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    16(DI), R8
+	MOVQ       32(AX), R11
+	MOVLQSX    (R11)(R8*4), R10
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	MOVQ       40(AX), R11
+	PREFETCHT0 (R11)(R10*2)
+	IMULQ      104(AX), R10
+	ADDQ       48(AX), R10
+	PREFETCHT0 (R10)
+	MOVLQSX    20(DI), R8
+	MOVQ       32(AX), R11
+	MOVLQSX    (R11)(R8*4), R10
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	MOVQ       40(AX), R11
+	PREFETCHT0 (R11)(R10*2)
+	IMULQ      104(AX), R10
+	ADDQ       48(AX), R10
+	PREFETCHT0 (R10)
+	MOVLQSX    24(DI), R8
+	MOVQ       32(AX), R11
+	MOVLQSX    (R11)(R8*4), R10
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	MOVQ       40(AX), R11
+	PREFETCHT0 (R11)(R10*2)
+	IMULQ      104(AX), R10
+	ADDQ       48(AX), R10
+	PREFETCHT0 (R10)
+	MOVLQSX    28(DI), R8
+	MOVQ       32(AX), R11
+	MOVLQSX    (R11)(R8*4), R10
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	MOVQ       40(AX), R11
+	PREFETCHT0 (R11)(R10*2)
+	IMULQ      104(AX), R10
+	ADDQ       48(AX), R10
+	PREFETCHT0 (R10)
+	CMPQ       SI, $0x04
+	JL         alone
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R10
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       SI, CX
+	JNE        alone
+	MOVLQSX    8(DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R11
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 160(AX)
+	CMPQ       SI, CX
+	JNE        alone
+	MOVLQSX    12(DI), DI
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(DI*4), R8
+	MOVLQSX    4(SI)(DI*4), SI
+	SUBQ       R8, SI
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 168(AX)
+	CMPQ       SI, CX
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      CX, CX
+	JZ         row
+	MOVQ       96(AX), SI
+	MOVQ       144(AX), DI
+	VMOVUPS    (DI)(SI*1), Y0
+	MOVQ       152(AX), DI
+	VMOVUPS    (DI)(SI*1), Y1
+	MOVQ       160(AX), DI
+	VMOVUPS    (DI)(SI*1), Y2
+	MOVQ       168(AX), DI
+	VMOVUPS    (DI)(SI*1), Y3
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Y0, Y0, Y0
-	CMPQ   DI, R8
-	JE     store
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	TESTQ  CX, CX
+	JZ     group_store
 
-entry:
-	MOVWQZX      (DI), R10
-	IMULQ        DX, R10
-	VBROADCASTSS (R9), Y1
-	VFMADD231PS  (CX)(R10*1), Y1, Y0
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
-	JNE          entry
+group_start:
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
-store:
-	MOVQ    96(AX), BX
-	VMOVUPS Y0, (SI)(BX*1)
+group_entry:
+	MOVWQZX      (SI)(R9*2), R12
+	IMULQ        DX, R12
+	VBROADCASTSS (DI)(R9*4), Y4
+	VFMADD231PS  (BX)(R12*1), Y4, Y0
+	INCQ         R9
+	MOVWQZX      (SI)(R10*2), R12
+	IMULQ        DX, R12
+	VBROADCASTSS (DI)(R10*4), Y4
+	VFMADD231PS  (BX)(R12*1), Y4, Y1
+	INCQ         R10
+	MOVWQZX      (SI)(R11*2), R12
+	IMULQ        DX, R12
+	VBROADCASTSS (DI)(R11*4), Y4
+	VFMADD231PS  (BX)(R12*1), Y4, Y2
+	INCQ         R11
+	MOVWQZX      (SI)(R8*2), R12
+	IMULQ        DX, R12
+	VBROADCASTSS (DI)(R8*4), Y4
+	VFMADD231PS  (BX)(R12*1), Y4, Y3
+	INCQ         R8
+	DECQ         CX
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), CX
+	MOVQ    144(AX), SI
+	VMOVUPS Y0, (SI)(CX*1)
+	MOVQ    152(AX), SI
+	VMOVUPS Y1, (SI)(CX*1)
+	MOVQ    160(AX), SI
+	VMOVUPS Y2, (SI)(CX*1)
+	MOVQ    168(AX), SI
+	VMOVUPS Y3, (SI)(CX*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   CX, CX
+	JZ      row
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS (DI)(SI*1), Y0
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	TESTQ  CX, CX
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
+
+one_entry:
+	MOVWQZX      (SI)(R9*2), R8
+	IMULQ        DX, R8
+	VBROADCASTSS (DI)(R9*4), Y1
+	VFMADD231PS  (BX)(R8*1), Y1, Y0
+	INCQ         R9
+	DECQ         CX
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), CX
+	MOVQ    144(AX), SI
+	VMOVUPS Y0, (SI)(CX*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x1AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x1AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    16(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    20(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    24(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    28(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x04
+	JL         alone
+	MOVLQSX    4(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R11
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R11, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R12
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R12, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 160(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 168(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8)(DI*1), Y0
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8)(DI*1), Y1
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8)(DI*1), Y2
+	MOVQ       168(AX), R8
+	VMOVUPS    (R8)(DI*1), Y3
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R10*8), Y4
+	VFMADD231PS  (BX)(R13*1), Y4, Y0
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R10*8), Y4
+	VFMADD231PS  (BX)(R13*1), Y4, Y0
+	INCQ         R10
+	MOVWQZX      (DI)(R11*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R11*8), Y4
+	VFMADD231PS  (BX)(R13*1), Y4, Y1
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R11*8), Y4
+	VFMADD231PS  (BX)(R13*1), Y4, Y1
+	INCQ         R11
+	MOVWQZX      (DI)(R12*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R12*8), Y4
+	VFMADD231PS  (BX)(R13*1), Y4, Y2
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R12*8), Y4
+	VFMADD231PS  (BX)(R13*1), Y4, Y2
+	INCQ         R12
+	MOVWQZX      (DI)(R9*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R9*8), Y4
+	VFMADD231PS  (BX)(R13*1), Y4, Y3
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R9*8), Y4
+	VFMADD231PS  (BX)(R13*1), Y4, Y3
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y1, (DI)(SI*1)
+	MOVQ    160(AX), DI
+	VMOVUPS Y2, (DI)(SI*1)
+	MOVQ    168(AX), DI
+	VMOVUPS Y3, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8)(DI*1), Y0
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Y1
+	VFMADD231PS  (BX)(R9*1), Y1, Y0
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Y1
+	VFMADD231PS  (BX)(R9*1), Y1, Y0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x1AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x1AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8)(DI*1), Y0
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8)(DI*1), Y1
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Y2
+	VFMADD231PS  (BX)(R8*1), Y2, Y0
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Y2
+	VFMADD231PS  (BX)(R8*1), Y2, Y0
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Y2
+	VFMADD231PS  (BX)(R8*1), Y2, Y0
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Y2
+	VFMADD231PS  (BX)(R8*1), Y2, Y0
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Y2
+	VFMADD231PS  (BX)(R8*1), Y2, Y1
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Y2
+	VFMADD231PS  (BX)(R8*1), Y2, Y1
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Y2
+	VFMADD231PS  (BX)(R8*1), Y2, Y1
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Y2
+	VFMADD231PS  (BX)(R8*1), Y2, Y1
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y1, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8)(DI*1), Y0
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y1
+	VFMADD231PS  (BX)(R8*1), Y1, Y0
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y1
+	VFMADD231PS  (BX)(R8*1), Y1, Y0
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y1
+	VFMADD231PS  (BX)(R8*1), Y1, Y0
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y1
+	VFMADD231PS  (BX)(R8*1), Y1, Y0
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)(SI*1)
 	JMP     row
 
 done:
@@ -67,64 +655,713 @@ done:
 	RET
 
 // func spmm1x2AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(R11*1), Y1
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    16(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    20(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    24(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    28(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x04
+	JL         alone
+	MOVLQSX    4(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R11
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R11, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R12
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R12, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 160(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 168(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    (R8)(DI*1), Y1
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y2
+	VMOVUPS    (R8)(DI*1), Y3
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8), Y4
+	VMOVUPS    (R8)(DI*1), Y5
+	MOVQ       168(AX), R8
+	VMOVUPS    (R8), Y6
+	VMOVUPS    (R8)(DI*1), Y7
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y2
-	VFMADD231PS  (CX)(R11*1), Y2, Y0
-	VFMADD231PS  (DX)(R11*1), Y2, Y1
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R10*4), Y8
+	VFMADD231PS  (CX)(R13*1), Y8, Y0
+	VFMADD231PS  (BX)(R13*1), Y8, Y1
+	INCQ         R10
+	MOVWQZX      (DI)(R11*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R11*4), Y8
+	VFMADD231PS  (CX)(R13*1), Y8, Y2
+	VFMADD231PS  (BX)(R13*1), Y8, Y3
+	INCQ         R11
+	MOVWQZX      (DI)(R12*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R12*4), Y8
+	VFMADD231PS  (CX)(R13*1), Y8, Y4
+	VFMADD231PS  (BX)(R13*1), Y8, Y5
+	INCQ         R12
+	MOVWQZX      (DI)(R9*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R9*4), Y8
+	VFMADD231PS  (CX)(R13*1), Y8, Y6
+	VFMADD231PS  (BX)(R13*1), Y8, Y7
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, (DI)(SI*1)
+	MOVQ    160(AX), DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, (DI)(SI*1)
+	MOVQ    168(AX), DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS (R8)(DI*1), Y1
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Y2
+	VFMADD231PS  (CX)(R9*1), Y2, Y0
+	VFMADD231PS  (BX)(R9*1), Y2, Y1
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x2AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x2AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    16(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    20(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    24(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    28(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x04
+	JL         alone
+	MOVLQSX    4(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R11
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R11, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R12
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R12, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 160(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 168(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    (R8)(DI*1), Y1
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y2
+	VMOVUPS    (R8)(DI*1), Y3
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8), Y4
+	VMOVUPS    (R8)(DI*1), Y5
+	MOVQ       168(AX), R8
+	VMOVUPS    (R8), Y6
+	VMOVUPS    (R8)(DI*1), Y7
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R10*8), Y8
+	VFMADD231PS  (R13), Y8, Y0
+	VFMADD231PS  (BX)(R13*1), Y8, Y1
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R10*8), Y8
+	VFMADD231PS  (R13), Y8, Y0
+	VFMADD231PS  (BX)(R13*1), Y8, Y1
+	INCQ         R10
+	MOVWQZX      (DI)(R11*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R11*8), Y8
+	VFMADD231PS  (R13), Y8, Y2
+	VFMADD231PS  (BX)(R13*1), Y8, Y3
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R11*8), Y8
+	VFMADD231PS  (R13), Y8, Y2
+	VFMADD231PS  (BX)(R13*1), Y8, Y3
+	INCQ         R11
+	MOVWQZX      (DI)(R12*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R12*8), Y8
+	VFMADD231PS  (R13), Y8, Y4
+	VFMADD231PS  (BX)(R13*1), Y8, Y5
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R12*8), Y8
+	VFMADD231PS  (R13), Y8, Y4
+	VFMADD231PS  (BX)(R13*1), Y8, Y5
+	INCQ         R12
+	MOVWQZX      (DI)(R9*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R9*8), Y8
+	VFMADD231PS  (R13), Y8, Y6
+	VFMADD231PS  (BX)(R13*1), Y8, Y7
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R9*8), Y8
+	VFMADD231PS  (R13), Y8, Y6
+	VFMADD231PS  (BX)(R13*1), Y8, Y7
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, (DI)(SI*1)
+	MOVQ    160(AX), DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, (DI)(SI*1)
+	MOVQ    168(AX), DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS (R8)(DI*1), Y1
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Y2
+	VFMADD231PS  (R9), Y2, Y0
+	VFMADD231PS  (BX)(R9*1), Y2, Y1
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Y2
+	VFMADD231PS  (R9), Y2, Y0
+	VFMADD231PS  (BX)(R9*1), Y2, Y1
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x2AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x2AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    (R8)(DI*1), Y1
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y2
+	VMOVUPS    (R8)(DI*1), Y3
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Y4
+	VFMADD231PS  (R8), Y4, Y0
+	VFMADD231PS  (BX)(R8*1), Y4, Y1
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Y4
+	VFMADD231PS  (R8), Y4, Y0
+	VFMADD231PS  (BX)(R8*1), Y4, Y1
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Y4
+	VFMADD231PS  (R8), Y4, Y0
+	VFMADD231PS  (BX)(R8*1), Y4, Y1
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Y4
+	VFMADD231PS  (R8), Y4, Y0
+	VFMADD231PS  (BX)(R8*1), Y4, Y1
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Y4
+	VFMADD231PS  (R8), Y4, Y2
+	VFMADD231PS  (BX)(R8*1), Y4, Y3
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Y4
+	VFMADD231PS  (R8), Y4, Y2
+	VFMADD231PS  (BX)(R8*1), Y4, Y3
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Y4
+	VFMADD231PS  (R8), Y4, Y2
+	VFMADD231PS  (BX)(R8*1), Y4, Y3
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Y4
+	VFMADD231PS  (R8), Y4, Y2
+	VFMADD231PS  (BX)(R8*1), Y4, Y3
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS (R8)(DI*1), Y1
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y2
+	VFMADD231PS  (R8), Y2, Y0
+	VFMADD231PS  (BX)(R8*1), Y2, Y1
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y2
+	VFMADD231PS  (R8), Y2, Y0
+	VFMADD231PS  (BX)(R8*1), Y2, Y1
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y2
+	VFMADD231PS  (R8), Y2, Y0
+	VFMADD231PS  (BX)(R8*1), Y2, Y1
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y2
+	VFMADD231PS  (R8), Y2, Y0
+	VFMADD231PS  (BX)(R8*1), Y2, Y1
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, (DI)(SI*1)
 	JMP     row
@@ -134,67 +1371,788 @@ done:
 	RET
 
 // func spmm1x3AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x3AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS (DI)(R11*1), Y2
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    16(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    20(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    24(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    28(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x04
+	JL         alone
+	MOVLQSX    4(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R11
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R11, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R12
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R12, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 160(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 168(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    (R8)(DI*1), Y2
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y3
+	VMOVUPS    32(R8), Y4
+	VMOVUPS    (R8)(DI*1), Y5
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8), Y6
+	VMOVUPS    32(R8), Y7
+	VMOVUPS    (R8)(DI*1), Y8
+	MOVQ       168(AX), R8
+	VMOVUPS    (R8), Y9
+	VMOVUPS    32(R8), Y10
+	VMOVUPS    (R8)(DI*1), Y11
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y3
-	VFMADD231PS  (CX)(R11*1), Y3, Y0
-	VFMADD231PS  32(CX)(R11*1), Y3, Y1
-	VFMADD231PS  (DX)(R11*1), Y3, Y2
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R10*4), Y12
+	VFMADD231PS  (CX)(R13*1), Y12, Y0
+	VFMADD231PS  32(CX)(R13*1), Y12, Y1
+	VFMADD231PS  (BX)(R13*1), Y12, Y2
+	INCQ         R10
+	MOVWQZX      (DI)(R11*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R11*4), Y12
+	VFMADD231PS  (CX)(R13*1), Y12, Y3
+	VFMADD231PS  32(CX)(R13*1), Y12, Y4
+	VFMADD231PS  (BX)(R13*1), Y12, Y5
+	INCQ         R11
+	MOVWQZX      (DI)(R12*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R12*4), Y12
+	VFMADD231PS  (CX)(R13*1), Y12, Y6
+	VFMADD231PS  32(CX)(R13*1), Y12, Y7
+	VFMADD231PS  (BX)(R13*1), Y12, Y8
+	INCQ         R12
+	MOVWQZX      (DI)(R9*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R9*4), Y12
+	VFMADD231PS  (CX)(R13*1), Y12, Y9
+	VFMADD231PS  32(CX)(R13*1), Y12, Y10
+	VFMADD231PS  (BX)(R13*1), Y12, Y11
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, 32(DI)
+	VMOVUPS Y5, (DI)(SI*1)
+	MOVQ    160(AX), DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	VMOVUPS Y8, (DI)(SI*1)
+	MOVQ    168(AX), DI
+	VMOVUPS Y9, (DI)
+	VMOVUPS Y10, 32(DI)
+	VMOVUPS Y11, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS (R8)(DI*1), Y2
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Y3
+	VFMADD231PS  (CX)(R9*1), Y3, Y0
+	VFMADD231PS  32(CX)(R9*1), Y3, Y1
+	VFMADD231PS  (BX)(R9*1), Y3, Y2
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x3AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x3AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    16(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    20(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    24(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    28(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x04
+	JL         alone
+	MOVLQSX    4(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R11
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R11, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R12
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R12, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 160(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 168(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    (R8)(DI*1), Y2
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y3
+	VMOVUPS    32(R8), Y4
+	VMOVUPS    (R8)(DI*1), Y5
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8), Y6
+	VMOVUPS    32(R8), Y7
+	VMOVUPS    (R8)(DI*1), Y8
+	MOVQ       168(AX), R8
+	VMOVUPS    (R8), Y9
+	VMOVUPS    32(R8), Y10
+	VMOVUPS    (R8)(DI*1), Y11
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R10*8), Y12
+	VFMADD231PS  (R13), Y12, Y0
+	VFMADD231PS  32(R13), Y12, Y1
+	VFMADD231PS  (BX)(R13*1), Y12, Y2
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R10*8), Y12
+	VFMADD231PS  (R13), Y12, Y0
+	VFMADD231PS  32(R13), Y12, Y1
+	VFMADD231PS  (BX)(R13*1), Y12, Y2
+	INCQ         R10
+	MOVWQZX      (DI)(R11*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R11*8), Y12
+	VFMADD231PS  (R13), Y12, Y3
+	VFMADD231PS  32(R13), Y12, Y4
+	VFMADD231PS  (BX)(R13*1), Y12, Y5
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R11*8), Y12
+	VFMADD231PS  (R13), Y12, Y3
+	VFMADD231PS  32(R13), Y12, Y4
+	VFMADD231PS  (BX)(R13*1), Y12, Y5
+	INCQ         R11
+	MOVWQZX      (DI)(R12*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R12*8), Y12
+	VFMADD231PS  (R13), Y12, Y6
+	VFMADD231PS  32(R13), Y12, Y7
+	VFMADD231PS  (BX)(R13*1), Y12, Y8
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R12*8), Y12
+	VFMADD231PS  (R13), Y12, Y6
+	VFMADD231PS  32(R13), Y12, Y7
+	VFMADD231PS  (BX)(R13*1), Y12, Y8
+	INCQ         R12
+	MOVWQZX      (DI)(R9*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R9*8), Y12
+	VFMADD231PS  (R13), Y12, Y9
+	VFMADD231PS  32(R13), Y12, Y10
+	VFMADD231PS  (BX)(R13*1), Y12, Y11
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R9*8), Y12
+	VFMADD231PS  (R13), Y12, Y9
+	VFMADD231PS  32(R13), Y12, Y10
+	VFMADD231PS  (BX)(R13*1), Y12, Y11
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, 32(DI)
+	VMOVUPS Y5, (DI)(SI*1)
+	MOVQ    160(AX), DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	VMOVUPS Y8, (DI)(SI*1)
+	MOVQ    168(AX), DI
+	VMOVUPS Y9, (DI)
+	VMOVUPS Y10, 32(DI)
+	VMOVUPS Y11, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS (R8)(DI*1), Y2
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Y3
+	VFMADD231PS  (R9), Y3, Y0
+	VFMADD231PS  32(R9), Y3, Y1
+	VFMADD231PS  (BX)(R9*1), Y3, Y2
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Y3
+	VFMADD231PS  (R9), Y3, Y0
+	VFMADD231PS  32(R9), Y3, Y1
+	VFMADD231PS  (BX)(R9*1), Y3, Y2
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x3AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x3AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    (R8)(DI*1), Y2
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y3
+	VMOVUPS    32(R8), Y4
+	VMOVUPS    (R8)(DI*1), Y5
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  (BX)(R8*1), Y6, Y2
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  (BX)(R8*1), Y6, Y2
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  (BX)(R8*1), Y6, Y2
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  (BX)(R8*1), Y6, Y2
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Y6
+	VFMADD231PS  (R8), Y6, Y3
+	VFMADD231PS  32(R8), Y6, Y4
+	VFMADD231PS  (BX)(R8*1), Y6, Y5
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Y6
+	VFMADD231PS  (R8), Y6, Y3
+	VFMADD231PS  32(R8), Y6, Y4
+	VFMADD231PS  (BX)(R8*1), Y6, Y5
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Y6
+	VFMADD231PS  (R8), Y6, Y3
+	VFMADD231PS  32(R8), Y6, Y4
+	VFMADD231PS  (BX)(R8*1), Y6, Y5
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Y6
+	VFMADD231PS  (R8), Y6, Y3
+	VFMADD231PS  32(R8), Y6, Y4
+	VFMADD231PS  (BX)(R8*1), Y6, Y5
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, 32(DI)
+	VMOVUPS Y5, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS (R8)(DI*1), Y2
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y3
+	VFMADD231PS  (R8), Y3, Y0
+	VFMADD231PS  32(R8), Y3, Y1
+	VFMADD231PS  (BX)(R8*1), Y3, Y2
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y3
+	VFMADD231PS  (R8), Y3, Y0
+	VFMADD231PS  32(R8), Y3, Y1
+	VFMADD231PS  (BX)(R8*1), Y3, Y2
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y3
+	VFMADD231PS  (R8), Y3, Y0
+	VFMADD231PS  32(R8), Y3, Y1
+	VFMADD231PS  (BX)(R8*1), Y3, Y2
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y3
+	VFMADD231PS  (R8), Y3, Y0
+	VFMADD231PS  32(R8), Y3, Y1
+	VFMADD231PS  (BX)(R8*1), Y3, Y2
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, (DI)(SI*1)
@@ -205,70 +2163,655 @@ done:
 	RET
 
 // func spmm1x4AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x4AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS (DI)(R11*1), Y3
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    (R8)(DI*1), Y3
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y4
+	VMOVUPS    32(R8), Y5
+	VMOVUPS    64(R8), Y6
+	VMOVUPS    (R8)(DI*1), Y7
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y4
-	VFMADD231PS  (CX)(R11*1), Y4, Y0
-	VFMADD231PS  32(CX)(R11*1), Y4, Y1
-	VFMADD231PS  64(CX)(R11*1), Y4, Y2
-	VFMADD231PS  (DX)(R11*1), Y4, Y3
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R10*4), Y8
+	VFMADD231PS  (CX)(R11*1), Y8, Y0
+	VFMADD231PS  32(CX)(R11*1), Y8, Y1
+	VFMADD231PS  64(CX)(R11*1), Y8, Y2
+	VFMADD231PS  (BX)(R11*1), Y8, Y3
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R9*4), Y8
+	VFMADD231PS  (CX)(R11*1), Y8, Y4
+	VFMADD231PS  32(CX)(R11*1), Y8, Y5
+	VFMADD231PS  64(CX)(R11*1), Y8, Y6
+	VFMADD231PS  (BX)(R11*1), Y8, Y7
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	VMOVUPS Y6, 64(DI)
+	VMOVUPS Y7, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS (R8)(DI*1), Y3
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Y4
+	VFMADD231PS  (CX)(R9*1), Y4, Y0
+	VFMADD231PS  32(CX)(R9*1), Y4, Y1
+	VFMADD231PS  64(CX)(R9*1), Y4, Y2
+	VFMADD231PS  (BX)(R9*1), Y4, Y3
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x4AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x4AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    (R8)(DI*1), Y3
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y4
+	VMOVUPS    32(R8), Y5
+	VMOVUPS    64(R8), Y6
+	VMOVUPS    (R8)(DI*1), Y7
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R10*8), Y8
+	VFMADD231PS  (R11), Y8, Y0
+	VFMADD231PS  32(R11), Y8, Y1
+	VFMADD231PS  64(R11), Y8, Y2
+	VFMADD231PS  (BX)(R11*1), Y8, Y3
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R10*8), Y8
+	VFMADD231PS  (R11), Y8, Y0
+	VFMADD231PS  32(R11), Y8, Y1
+	VFMADD231PS  64(R11), Y8, Y2
+	VFMADD231PS  (BX)(R11*1), Y8, Y3
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R9*8), Y8
+	VFMADD231PS  (R11), Y8, Y4
+	VFMADD231PS  32(R11), Y8, Y5
+	VFMADD231PS  64(R11), Y8, Y6
+	VFMADD231PS  (BX)(R11*1), Y8, Y7
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R9*8), Y8
+	VFMADD231PS  (R11), Y8, Y4
+	VFMADD231PS  32(R11), Y8, Y5
+	VFMADD231PS  64(R11), Y8, Y6
+	VFMADD231PS  (BX)(R11*1), Y8, Y7
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	VMOVUPS Y6, 64(DI)
+	VMOVUPS Y7, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS (R8)(DI*1), Y3
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Y4
+	VFMADD231PS  (R9), Y4, Y0
+	VFMADD231PS  32(R9), Y4, Y1
+	VFMADD231PS  64(R9), Y4, Y2
+	VFMADD231PS  (BX)(R9*1), Y4, Y3
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Y4
+	VFMADD231PS  (R9), Y4, Y0
+	VFMADD231PS  32(R9), Y4, Y1
+	VFMADD231PS  64(R9), Y4, Y2
+	VFMADD231PS  (BX)(R9*1), Y4, Y3
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x4AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x4AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    (R8)(DI*1), Y3
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y4
+	VMOVUPS    32(R8), Y5
+	VMOVUPS    64(R8), Y6
+	VMOVUPS    (R8)(DI*1), Y7
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  (BX)(R8*1), Y8, Y3
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  (BX)(R8*1), Y8, Y3
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  (BX)(R8*1), Y8, Y3
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  (BX)(R8*1), Y8, Y3
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Y8
+	VFMADD231PS  (R8), Y8, Y4
+	VFMADD231PS  32(R8), Y8, Y5
+	VFMADD231PS  64(R8), Y8, Y6
+	VFMADD231PS  (BX)(R8*1), Y8, Y7
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Y8
+	VFMADD231PS  (R8), Y8, Y4
+	VFMADD231PS  32(R8), Y8, Y5
+	VFMADD231PS  64(R8), Y8, Y6
+	VFMADD231PS  (BX)(R8*1), Y8, Y7
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Y8
+	VFMADD231PS  (R8), Y8, Y4
+	VFMADD231PS  32(R8), Y8, Y5
+	VFMADD231PS  64(R8), Y8, Y6
+	VFMADD231PS  (BX)(R8*1), Y8, Y7
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Y8
+	VFMADD231PS  (R8), Y8, Y4
+	VFMADD231PS  32(R8), Y8, Y5
+	VFMADD231PS  64(R8), Y8, Y6
+	VFMADD231PS  (BX)(R8*1), Y8, Y7
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	VMOVUPS Y6, 64(DI)
+	VMOVUPS Y7, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS (R8)(DI*1), Y3
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y4
+	VFMADD231PS  (R8), Y4, Y0
+	VFMADD231PS  32(R8), Y4, Y1
+	VFMADD231PS  64(R8), Y4, Y2
+	VFMADD231PS  (BX)(R8*1), Y4, Y3
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y4
+	VFMADD231PS  (R8), Y4, Y0
+	VFMADD231PS  32(R8), Y4, Y1
+	VFMADD231PS  64(R8), Y4, Y2
+	VFMADD231PS  (BX)(R8*1), Y4, Y3
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y4
+	VFMADD231PS  (R8), Y4, Y0
+	VFMADD231PS  32(R8), Y4, Y1
+	VFMADD231PS  64(R8), Y4, Y2
+	VFMADD231PS  (BX)(R8*1), Y4, Y3
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y4
+	VFMADD231PS  (R8), Y4, Y0
+	VFMADD231PS  32(R8), Y4, Y1
+	VFMADD231PS  64(R8), Y4, Y2
+	VFMADD231PS  (BX)(R8*1), Y4, Y3
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -280,73 +2823,708 @@ done:
 	RET
 
 // func spmm1x5AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x5AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS (DI)(R11*1), Y4
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    (R8)(DI*1), Y4
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y5
+	VMOVUPS    32(R8), Y6
+	VMOVUPS    64(R8), Y7
+	VMOVUPS    96(R8), Y8
+	VMOVUPS    (R8)(DI*1), Y9
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y5
-	VFMADD231PS  (CX)(R11*1), Y5, Y0
-	VFMADD231PS  32(CX)(R11*1), Y5, Y1
-	VFMADD231PS  64(CX)(R11*1), Y5, Y2
-	VFMADD231PS  96(CX)(R11*1), Y5, Y3
-	VFMADD231PS  (DX)(R11*1), Y5, Y4
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R10*4), Y10
+	VFMADD231PS  (CX)(R11*1), Y10, Y0
+	VFMADD231PS  32(CX)(R11*1), Y10, Y1
+	VFMADD231PS  64(CX)(R11*1), Y10, Y2
+	VFMADD231PS  96(CX)(R11*1), Y10, Y3
+	VFMADD231PS  (BX)(R11*1), Y10, Y4
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R9*4), Y10
+	VFMADD231PS  (CX)(R11*1), Y10, Y5
+	VFMADD231PS  32(CX)(R11*1), Y10, Y6
+	VFMADD231PS  64(CX)(R11*1), Y10, Y7
+	VFMADD231PS  96(CX)(R11*1), Y10, Y8
+	VFMADD231PS  (BX)(R11*1), Y10, Y9
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y5, (DI)
+	VMOVUPS Y6, 32(DI)
+	VMOVUPS Y7, 64(DI)
+	VMOVUPS Y8, 96(DI)
+	VMOVUPS Y9, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS (R8)(DI*1), Y4
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Y5
+	VFMADD231PS  (CX)(R9*1), Y5, Y0
+	VFMADD231PS  32(CX)(R9*1), Y5, Y1
+	VFMADD231PS  64(CX)(R9*1), Y5, Y2
+	VFMADD231PS  96(CX)(R9*1), Y5, Y3
+	VFMADD231PS  (BX)(R9*1), Y5, Y4
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x5AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x5AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    (R8)(DI*1), Y4
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y5
+	VMOVUPS    32(R8), Y6
+	VMOVUPS    64(R8), Y7
+	VMOVUPS    96(R8), Y8
+	VMOVUPS    (R8)(DI*1), Y9
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R10*8), Y10
+	VFMADD231PS  (R11), Y10, Y0
+	VFMADD231PS  32(R11), Y10, Y1
+	VFMADD231PS  64(R11), Y10, Y2
+	VFMADD231PS  96(R11), Y10, Y3
+	VFMADD231PS  (BX)(R11*1), Y10, Y4
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R10*8), Y10
+	VFMADD231PS  (R11), Y10, Y0
+	VFMADD231PS  32(R11), Y10, Y1
+	VFMADD231PS  64(R11), Y10, Y2
+	VFMADD231PS  96(R11), Y10, Y3
+	VFMADD231PS  (BX)(R11*1), Y10, Y4
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R9*8), Y10
+	VFMADD231PS  (R11), Y10, Y5
+	VFMADD231PS  32(R11), Y10, Y6
+	VFMADD231PS  64(R11), Y10, Y7
+	VFMADD231PS  96(R11), Y10, Y8
+	VFMADD231PS  (BX)(R11*1), Y10, Y9
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R9*8), Y10
+	VFMADD231PS  (R11), Y10, Y5
+	VFMADD231PS  32(R11), Y10, Y6
+	VFMADD231PS  64(R11), Y10, Y7
+	VFMADD231PS  96(R11), Y10, Y8
+	VFMADD231PS  (BX)(R11*1), Y10, Y9
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y5, (DI)
+	VMOVUPS Y6, 32(DI)
+	VMOVUPS Y7, 64(DI)
+	VMOVUPS Y8, 96(DI)
+	VMOVUPS Y9, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS (R8)(DI*1), Y4
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Y5
+	VFMADD231PS  (R9), Y5, Y0
+	VFMADD231PS  32(R9), Y5, Y1
+	VFMADD231PS  64(R9), Y5, Y2
+	VFMADD231PS  96(R9), Y5, Y3
+	VFMADD231PS  (BX)(R9*1), Y5, Y4
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Y5
+	VFMADD231PS  (R9), Y5, Y0
+	VFMADD231PS  32(R9), Y5, Y1
+	VFMADD231PS  64(R9), Y5, Y2
+	VFMADD231PS  96(R9), Y5, Y3
+	VFMADD231PS  (BX)(R9*1), Y5, Y4
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x5AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x5AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    (R8)(DI*1), Y4
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y5
+	VMOVUPS    32(R8), Y6
+	VMOVUPS    64(R8), Y7
+	VMOVUPS    96(R8), Y8
+	VMOVUPS    (R8)(DI*1), Y9
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Y10
+	VFMADD231PS  (R8), Y10, Y0
+	VFMADD231PS  32(R8), Y10, Y1
+	VFMADD231PS  64(R8), Y10, Y2
+	VFMADD231PS  96(R8), Y10, Y3
+	VFMADD231PS  (BX)(R8*1), Y10, Y4
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Y10
+	VFMADD231PS  (R8), Y10, Y0
+	VFMADD231PS  32(R8), Y10, Y1
+	VFMADD231PS  64(R8), Y10, Y2
+	VFMADD231PS  96(R8), Y10, Y3
+	VFMADD231PS  (BX)(R8*1), Y10, Y4
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Y10
+	VFMADD231PS  (R8), Y10, Y0
+	VFMADD231PS  32(R8), Y10, Y1
+	VFMADD231PS  64(R8), Y10, Y2
+	VFMADD231PS  96(R8), Y10, Y3
+	VFMADD231PS  (BX)(R8*1), Y10, Y4
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Y10
+	VFMADD231PS  (R8), Y10, Y0
+	VFMADD231PS  32(R8), Y10, Y1
+	VFMADD231PS  64(R8), Y10, Y2
+	VFMADD231PS  96(R8), Y10, Y3
+	VFMADD231PS  (BX)(R8*1), Y10, Y4
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Y10
+	VFMADD231PS  (R8), Y10, Y5
+	VFMADD231PS  32(R8), Y10, Y6
+	VFMADD231PS  64(R8), Y10, Y7
+	VFMADD231PS  96(R8), Y10, Y8
+	VFMADD231PS  (BX)(R8*1), Y10, Y9
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Y10
+	VFMADD231PS  (R8), Y10, Y5
+	VFMADD231PS  32(R8), Y10, Y6
+	VFMADD231PS  64(R8), Y10, Y7
+	VFMADD231PS  96(R8), Y10, Y8
+	VFMADD231PS  (BX)(R8*1), Y10, Y9
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Y10
+	VFMADD231PS  (R8), Y10, Y5
+	VFMADD231PS  32(R8), Y10, Y6
+	VFMADD231PS  64(R8), Y10, Y7
+	VFMADD231PS  96(R8), Y10, Y8
+	VFMADD231PS  (BX)(R8*1), Y10, Y9
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Y10
+	VFMADD231PS  (R8), Y10, Y5
+	VFMADD231PS  32(R8), Y10, Y6
+	VFMADD231PS  64(R8), Y10, Y7
+	VFMADD231PS  96(R8), Y10, Y8
+	VFMADD231PS  (BX)(R8*1), Y10, Y9
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y5, (DI)
+	VMOVUPS Y6, 32(DI)
+	VMOVUPS Y7, 64(DI)
+	VMOVUPS Y8, 96(DI)
+	VMOVUPS Y9, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS (R8)(DI*1), Y4
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y5
+	VFMADD231PS  (R8), Y5, Y0
+	VFMADD231PS  32(R8), Y5, Y1
+	VFMADD231PS  64(R8), Y5, Y2
+	VFMADD231PS  96(R8), Y5, Y3
+	VFMADD231PS  (BX)(R8*1), Y5, Y4
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y5
+	VFMADD231PS  (R8), Y5, Y0
+	VFMADD231PS  32(R8), Y5, Y1
+	VFMADD231PS  64(R8), Y5, Y2
+	VFMADD231PS  96(R8), Y5, Y3
+	VFMADD231PS  (BX)(R8*1), Y5, Y4
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y5
+	VFMADD231PS  (R8), Y5, Y0
+	VFMADD231PS  32(R8), Y5, Y1
+	VFMADD231PS  64(R8), Y5, Y2
+	VFMADD231PS  96(R8), Y5, Y3
+	VFMADD231PS  (BX)(R8*1), Y5, Y4
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y5
+	VFMADD231PS  (R8), Y5, Y0
+	VFMADD231PS  32(R8), Y5, Y1
+	VFMADD231PS  64(R8), Y5, Y2
+	VFMADD231PS  96(R8), Y5, Y3
+	VFMADD231PS  (BX)(R8*1), Y5, Y4
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -359,76 +3537,755 @@ done:
 	RET
 
 // func spmm1x6AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x6AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS (DI)(R11*1), Y5
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    (R8)(DI*1), Y5
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y6
+	VMOVUPS    32(R8), Y7
+	VMOVUPS    64(R8), Y8
+	VMOVUPS    96(R8), Y9
+	VMOVUPS    128(R8), Y10
+	VMOVUPS    (R8)(DI*1), Y11
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y6
-	VFMADD231PS  (CX)(R11*1), Y6, Y0
-	VFMADD231PS  32(CX)(R11*1), Y6, Y1
-	VFMADD231PS  64(CX)(R11*1), Y6, Y2
-	VFMADD231PS  96(CX)(R11*1), Y6, Y3
-	VFMADD231PS  128(CX)(R11*1), Y6, Y4
-	VFMADD231PS  (DX)(R11*1), Y6, Y5
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R10*4), Y12
+	VFMADD231PS  (CX)(R11*1), Y12, Y0
+	VFMADD231PS  32(CX)(R11*1), Y12, Y1
+	VFMADD231PS  64(CX)(R11*1), Y12, Y2
+	VFMADD231PS  96(CX)(R11*1), Y12, Y3
+	VFMADD231PS  128(CX)(R11*1), Y12, Y4
+	VFMADD231PS  (BX)(R11*1), Y12, Y5
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R9*4), Y12
+	VFMADD231PS  (CX)(R11*1), Y12, Y6
+	VFMADD231PS  32(CX)(R11*1), Y12, Y7
+	VFMADD231PS  64(CX)(R11*1), Y12, Y8
+	VFMADD231PS  96(CX)(R11*1), Y12, Y9
+	VFMADD231PS  128(CX)(R11*1), Y12, Y10
+	VFMADD231PS  (BX)(R11*1), Y12, Y11
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	VMOVUPS Y8, 64(DI)
+	VMOVUPS Y9, 96(DI)
+	VMOVUPS Y10, 128(DI)
+	VMOVUPS Y11, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS (R8)(DI*1), Y5
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Y6
+	VFMADD231PS  (CX)(R9*1), Y6, Y0
+	VFMADD231PS  32(CX)(R9*1), Y6, Y1
+	VFMADD231PS  64(CX)(R9*1), Y6, Y2
+	VFMADD231PS  96(CX)(R9*1), Y6, Y3
+	VFMADD231PS  128(CX)(R9*1), Y6, Y4
+	VFMADD231PS  (BX)(R9*1), Y6, Y5
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x6AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x6AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    (R8)(DI*1), Y5
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y6
+	VMOVUPS    32(R8), Y7
+	VMOVUPS    64(R8), Y8
+	VMOVUPS    96(R8), Y9
+	VMOVUPS    128(R8), Y10
+	VMOVUPS    (R8)(DI*1), Y11
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R10*8), Y12
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	VFMADD231PS  96(R11), Y12, Y3
+	VFMADD231PS  128(R11), Y12, Y4
+	VFMADD231PS  (BX)(R11*1), Y12, Y5
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R10*8), Y12
+	VFMADD231PS  (R11), Y12, Y0
+	VFMADD231PS  32(R11), Y12, Y1
+	VFMADD231PS  64(R11), Y12, Y2
+	VFMADD231PS  96(R11), Y12, Y3
+	VFMADD231PS  128(R11), Y12, Y4
+	VFMADD231PS  (BX)(R11*1), Y12, Y5
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R9*8), Y12
+	VFMADD231PS  (R11), Y12, Y6
+	VFMADD231PS  32(R11), Y12, Y7
+	VFMADD231PS  64(R11), Y12, Y8
+	VFMADD231PS  96(R11), Y12, Y9
+	VFMADD231PS  128(R11), Y12, Y10
+	VFMADD231PS  (BX)(R11*1), Y12, Y11
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R9*8), Y12
+	VFMADD231PS  (R11), Y12, Y6
+	VFMADD231PS  32(R11), Y12, Y7
+	VFMADD231PS  64(R11), Y12, Y8
+	VFMADD231PS  96(R11), Y12, Y9
+	VFMADD231PS  128(R11), Y12, Y10
+	VFMADD231PS  (BX)(R11*1), Y12, Y11
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	VMOVUPS Y8, 64(DI)
+	VMOVUPS Y9, 96(DI)
+	VMOVUPS Y10, 128(DI)
+	VMOVUPS Y11, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS (R8)(DI*1), Y5
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Y6
+	VFMADD231PS  (R9), Y6, Y0
+	VFMADD231PS  32(R9), Y6, Y1
+	VFMADD231PS  64(R9), Y6, Y2
+	VFMADD231PS  96(R9), Y6, Y3
+	VFMADD231PS  128(R9), Y6, Y4
+	VFMADD231PS  (BX)(R9*1), Y6, Y5
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Y6
+	VFMADD231PS  (R9), Y6, Y0
+	VFMADD231PS  32(R9), Y6, Y1
+	VFMADD231PS  64(R9), Y6, Y2
+	VFMADD231PS  96(R9), Y6, Y3
+	VFMADD231PS  128(R9), Y6, Y4
+	VFMADD231PS  (BX)(R9*1), Y6, Y5
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x6AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x6AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    (R8)(DI*1), Y5
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y6
+	VMOVUPS    32(R8), Y7
+	VMOVUPS    64(R8), Y8
+	VMOVUPS    96(R8), Y9
+	VMOVUPS    128(R8), Y10
+	VMOVUPS    (R8)(DI*1), Y11
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Y12
+	VFMADD231PS  (R8), Y12, Y0
+	VFMADD231PS  32(R8), Y12, Y1
+	VFMADD231PS  64(R8), Y12, Y2
+	VFMADD231PS  96(R8), Y12, Y3
+	VFMADD231PS  128(R8), Y12, Y4
+	VFMADD231PS  (BX)(R8*1), Y12, Y5
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Y12
+	VFMADD231PS  (R8), Y12, Y0
+	VFMADD231PS  32(R8), Y12, Y1
+	VFMADD231PS  64(R8), Y12, Y2
+	VFMADD231PS  96(R8), Y12, Y3
+	VFMADD231PS  128(R8), Y12, Y4
+	VFMADD231PS  (BX)(R8*1), Y12, Y5
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Y12
+	VFMADD231PS  (R8), Y12, Y0
+	VFMADD231PS  32(R8), Y12, Y1
+	VFMADD231PS  64(R8), Y12, Y2
+	VFMADD231PS  96(R8), Y12, Y3
+	VFMADD231PS  128(R8), Y12, Y4
+	VFMADD231PS  (BX)(R8*1), Y12, Y5
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Y12
+	VFMADD231PS  (R8), Y12, Y0
+	VFMADD231PS  32(R8), Y12, Y1
+	VFMADD231PS  64(R8), Y12, Y2
+	VFMADD231PS  96(R8), Y12, Y3
+	VFMADD231PS  128(R8), Y12, Y4
+	VFMADD231PS  (BX)(R8*1), Y12, Y5
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Y12
+	VFMADD231PS  (R8), Y12, Y6
+	VFMADD231PS  32(R8), Y12, Y7
+	VFMADD231PS  64(R8), Y12, Y8
+	VFMADD231PS  96(R8), Y12, Y9
+	VFMADD231PS  128(R8), Y12, Y10
+	VFMADD231PS  (BX)(R8*1), Y12, Y11
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Y12
+	VFMADD231PS  (R8), Y12, Y6
+	VFMADD231PS  32(R8), Y12, Y7
+	VFMADD231PS  64(R8), Y12, Y8
+	VFMADD231PS  96(R8), Y12, Y9
+	VFMADD231PS  128(R8), Y12, Y10
+	VFMADD231PS  (BX)(R8*1), Y12, Y11
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Y12
+	VFMADD231PS  (R8), Y12, Y6
+	VFMADD231PS  32(R8), Y12, Y7
+	VFMADD231PS  64(R8), Y12, Y8
+	VFMADD231PS  96(R8), Y12, Y9
+	VFMADD231PS  128(R8), Y12, Y10
+	VFMADD231PS  (BX)(R8*1), Y12, Y11
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Y12
+	VFMADD231PS  (R8), Y12, Y6
+	VFMADD231PS  32(R8), Y12, Y7
+	VFMADD231PS  64(R8), Y12, Y8
+	VFMADD231PS  96(R8), Y12, Y9
+	VFMADD231PS  128(R8), Y12, Y10
+	VFMADD231PS  (BX)(R8*1), Y12, Y11
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	VMOVUPS Y8, 64(DI)
+	VMOVUPS Y9, 96(DI)
+	VMOVUPS Y10, 128(DI)
+	VMOVUPS Y11, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS (R8)(DI*1), Y5
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  64(R8), Y6, Y2
+	VFMADD231PS  96(R8), Y6, Y3
+	VFMADD231PS  128(R8), Y6, Y4
+	VFMADD231PS  (BX)(R8*1), Y6, Y5
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  64(R8), Y6, Y2
+	VFMADD231PS  96(R8), Y6, Y3
+	VFMADD231PS  128(R8), Y6, Y4
+	VFMADD231PS  (BX)(R8*1), Y6, Y5
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  64(R8), Y6, Y2
+	VFMADD231PS  96(R8), Y6, Y3
+	VFMADD231PS  128(R8), Y6, Y4
+	VFMADD231PS  (BX)(R8*1), Y6, Y5
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y6
+	VFMADD231PS  (R8), Y6, Y0
+	VFMADD231PS  32(R8), Y6, Y1
+	VFMADD231PS  64(R8), Y6, Y2
+	VFMADD231PS  96(R8), Y6, Y3
+	VFMADD231PS  128(R8), Y6, Y4
+	VFMADD231PS  (BX)(R8*1), Y6, Y5
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -442,51 +4299,98 @@ done:
 	RET
 
 // func spmm1x7AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x7AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS (DI)(R11*1), Y6
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    (R8)(DI*1), Y6
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y7
+	VMOVUPS    32(R8), Y8
+	VMOVUPS    64(R8), Y9
+	VMOVUPS    96(R8), Y10
+	VMOVUPS    128(R8), Y11
+	VMOVUPS    160(R8), Y12
+	VMOVUPS    (R8)(DI*1), Y13
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -494,27 +4398,709 @@ fresh:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y7
-	VFMADD231PS  (CX)(R11*1), Y7, Y0
-	VFMADD231PS  32(CX)(R11*1), Y7, Y1
-	VFMADD231PS  64(CX)(R11*1), Y7, Y2
-	VFMADD231PS  96(CX)(R11*1), Y7, Y3
-	VFMADD231PS  128(CX)(R11*1), Y7, Y4
-	VFMADD231PS  160(CX)(R11*1), Y7, Y5
-	VFMADD231PS  (DX)(R11*1), Y7, Y6
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R10*4), Y14
+	VFMADD231PS  (CX)(R11*1), Y14, Y0
+	VFMADD231PS  32(CX)(R11*1), Y14, Y1
+	VFMADD231PS  64(CX)(R11*1), Y14, Y2
+	VFMADD231PS  96(CX)(R11*1), Y14, Y3
+	VFMADD231PS  128(CX)(R11*1), Y14, Y4
+	VFMADD231PS  160(CX)(R11*1), Y14, Y5
+	VFMADD231PS  (BX)(R11*1), Y14, Y6
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R9*4), Y14
+	VFMADD231PS  (CX)(R11*1), Y14, Y7
+	VFMADD231PS  32(CX)(R11*1), Y14, Y8
+	VFMADD231PS  64(CX)(R11*1), Y14, Y9
+	VFMADD231PS  96(CX)(R11*1), Y14, Y10
+	VFMADD231PS  128(CX)(R11*1), Y14, Y11
+	VFMADD231PS  160(CX)(R11*1), Y14, Y12
+	VFMADD231PS  (BX)(R11*1), Y14, Y13
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y7, (DI)
+	VMOVUPS Y8, 32(DI)
+	VMOVUPS Y9, 64(DI)
+	VMOVUPS Y10, 96(DI)
+	VMOVUPS Y11, 128(DI)
+	VMOVUPS Y12, 160(DI)
+	VMOVUPS Y13, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS 160(R8), Y5
+	VMOVUPS (R8)(DI*1), Y6
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Y7
+	VFMADD231PS  (CX)(R9*1), Y7, Y0
+	VFMADD231PS  32(CX)(R9*1), Y7, Y1
+	VFMADD231PS  64(CX)(R9*1), Y7, Y2
+	VFMADD231PS  96(CX)(R9*1), Y7, Y3
+	VFMADD231PS  128(CX)(R9*1), Y7, Y4
+	VFMADD231PS  160(CX)(R9*1), Y7, Y5
+	VFMADD231PS  (BX)(R9*1), Y7, Y6
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x7AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x7AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    (R8)(DI*1), Y6
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y7
+	VMOVUPS    32(R8), Y8
+	VMOVUPS    64(R8), Y9
+	VMOVUPS    96(R8), Y10
+	VMOVUPS    128(R8), Y11
+	VMOVUPS    160(R8), Y12
+	VMOVUPS    (R8)(DI*1), Y13
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R10*8), Y14
+	VFMADD231PS  (R11), Y14, Y0
+	VFMADD231PS  32(R11), Y14, Y1
+	VFMADD231PS  64(R11), Y14, Y2
+	VFMADD231PS  96(R11), Y14, Y3
+	VFMADD231PS  128(R11), Y14, Y4
+	VFMADD231PS  160(R11), Y14, Y5
+	VFMADD231PS  (BX)(R11*1), Y14, Y6
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R10*8), Y14
+	VFMADD231PS  (R11), Y14, Y0
+	VFMADD231PS  32(R11), Y14, Y1
+	VFMADD231PS  64(R11), Y14, Y2
+	VFMADD231PS  96(R11), Y14, Y3
+	VFMADD231PS  128(R11), Y14, Y4
+	VFMADD231PS  160(R11), Y14, Y5
+	VFMADD231PS  (BX)(R11*1), Y14, Y6
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R9*8), Y14
+	VFMADD231PS  (R11), Y14, Y7
+	VFMADD231PS  32(R11), Y14, Y8
+	VFMADD231PS  64(R11), Y14, Y9
+	VFMADD231PS  96(R11), Y14, Y10
+	VFMADD231PS  128(R11), Y14, Y11
+	VFMADD231PS  160(R11), Y14, Y12
+	VFMADD231PS  (BX)(R11*1), Y14, Y13
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R9*8), Y14
+	VFMADD231PS  (R11), Y14, Y7
+	VFMADD231PS  32(R11), Y14, Y8
+	VFMADD231PS  64(R11), Y14, Y9
+	VFMADD231PS  96(R11), Y14, Y10
+	VFMADD231PS  128(R11), Y14, Y11
+	VFMADD231PS  160(R11), Y14, Y12
+	VFMADD231PS  (BX)(R11*1), Y14, Y13
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y7, (DI)
+	VMOVUPS Y8, 32(DI)
+	VMOVUPS Y9, 64(DI)
+	VMOVUPS Y10, 96(DI)
+	VMOVUPS Y11, 128(DI)
+	VMOVUPS Y12, 160(DI)
+	VMOVUPS Y13, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS 160(R8), Y5
+	VMOVUPS (R8)(DI*1), Y6
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Y7
+	VFMADD231PS  (R9), Y7, Y0
+	VFMADD231PS  32(R9), Y7, Y1
+	VFMADD231PS  64(R9), Y7, Y2
+	VFMADD231PS  96(R9), Y7, Y3
+	VFMADD231PS  128(R9), Y7, Y4
+	VFMADD231PS  160(R9), Y7, Y5
+	VFMADD231PS  (BX)(R9*1), Y7, Y6
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Y7
+	VFMADD231PS  (R9), Y7, Y0
+	VFMADD231PS  32(R9), Y7, Y1
+	VFMADD231PS  64(R9), Y7, Y2
+	VFMADD231PS  96(R9), Y7, Y3
+	VFMADD231PS  128(R9), Y7, Y4
+	VFMADD231PS  160(R9), Y7, Y5
+	VFMADD231PS  (BX)(R9*1), Y7, Y6
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x7AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x7AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    (R8)(DI*1), Y6
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Y7
+	VMOVUPS    32(R8), Y8
+	VMOVUPS    64(R8), Y9
+	VMOVUPS    96(R8), Y10
+	VMOVUPS    128(R8), Y11
+	VMOVUPS    160(R8), Y12
+	VMOVUPS    (R8)(DI*1), Y13
+	JMP        group_start
+
+group_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Y14
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y14, Y1
+	VFMADD231PS  64(R8), Y14, Y2
+	VFMADD231PS  96(R8), Y14, Y3
+	VFMADD231PS  128(R8), Y14, Y4
+	VFMADD231PS  160(R8), Y14, Y5
+	VFMADD231PS  (BX)(R8*1), Y14, Y6
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Y14
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y14, Y1
+	VFMADD231PS  64(R8), Y14, Y2
+	VFMADD231PS  96(R8), Y14, Y3
+	VFMADD231PS  128(R8), Y14, Y4
+	VFMADD231PS  160(R8), Y14, Y5
+	VFMADD231PS  (BX)(R8*1), Y14, Y6
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Y14
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y14, Y1
+	VFMADD231PS  64(R8), Y14, Y2
+	VFMADD231PS  96(R8), Y14, Y3
+	VFMADD231PS  128(R8), Y14, Y4
+	VFMADD231PS  160(R8), Y14, Y5
+	VFMADD231PS  (BX)(R8*1), Y14, Y6
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Y14
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y14, Y1
+	VFMADD231PS  64(R8), Y14, Y2
+	VFMADD231PS  96(R8), Y14, Y3
+	VFMADD231PS  128(R8), Y14, Y4
+	VFMADD231PS  160(R8), Y14, Y5
+	VFMADD231PS  (BX)(R8*1), Y14, Y6
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Y14
+	VFMADD231PS  (R8), Y14, Y7
+	VFMADD231PS  32(R8), Y14, Y8
+	VFMADD231PS  64(R8), Y14, Y9
+	VFMADD231PS  96(R8), Y14, Y10
+	VFMADD231PS  128(R8), Y14, Y11
+	VFMADD231PS  160(R8), Y14, Y12
+	VFMADD231PS  (BX)(R8*1), Y14, Y13
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Y14
+	VFMADD231PS  (R8), Y14, Y7
+	VFMADD231PS  32(R8), Y14, Y8
+	VFMADD231PS  64(R8), Y14, Y9
+	VFMADD231PS  96(R8), Y14, Y10
+	VFMADD231PS  128(R8), Y14, Y11
+	VFMADD231PS  160(R8), Y14, Y12
+	VFMADD231PS  (BX)(R8*1), Y14, Y13
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Y14
+	VFMADD231PS  (R8), Y14, Y7
+	VFMADD231PS  32(R8), Y14, Y8
+	VFMADD231PS  64(R8), Y14, Y9
+	VFMADD231PS  96(R8), Y14, Y10
+	VFMADD231PS  128(R8), Y14, Y11
+	VFMADD231PS  160(R8), Y14, Y12
+	VFMADD231PS  (BX)(R8*1), Y14, Y13
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Y14
+	VFMADD231PS  (R8), Y14, Y7
+	VFMADD231PS  32(R8), Y14, Y8
+	VFMADD231PS  64(R8), Y14, Y9
+	VFMADD231PS  96(R8), Y14, Y10
+	VFMADD231PS  128(R8), Y14, Y11
+	VFMADD231PS  160(R8), Y14, Y12
+	VFMADD231PS  (BX)(R8*1), Y14, Y13
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Y7, (DI)
+	VMOVUPS Y8, 32(DI)
+	VMOVUPS Y9, 64(DI)
+	VMOVUPS Y10, 96(DI)
+	VMOVUPS Y11, 128(DI)
+	VMOVUPS Y12, 160(DI)
+	VMOVUPS Y13, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	VMOVUPS 128(R8), Y4
+	VMOVUPS 160(R8), Y5
+	VMOVUPS (R8)(DI*1), Y6
+	JMP     one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y7
+	VFMADD231PS  (R8), Y7, Y0
+	VFMADD231PS  32(R8), Y7, Y1
+	VFMADD231PS  64(R8), Y7, Y2
+	VFMADD231PS  96(R8), Y7, Y3
+	VFMADD231PS  128(R8), Y7, Y4
+	VFMADD231PS  160(R8), Y7, Y5
+	VFMADD231PS  (BX)(R8*1), Y7, Y6
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y7
+	VFMADD231PS  (R8), Y7, Y0
+	VFMADD231PS  32(R8), Y7, Y1
+	VFMADD231PS  64(R8), Y7, Y2
+	VFMADD231PS  96(R8), Y7, Y3
+	VFMADD231PS  128(R8), Y7, Y4
+	VFMADD231PS  160(R8), Y7, Y5
+	VFMADD231PS  (BX)(R8*1), Y7, Y6
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y7
+	VFMADD231PS  (R8), Y7, Y0
+	VFMADD231PS  32(R8), Y7, Y1
+	VFMADD231PS  64(R8), Y7, Y2
+	VFMADD231PS  96(R8), Y7, Y3
+	VFMADD231PS  128(R8), Y7, Y4
+	VFMADD231PS  160(R8), Y7, Y5
+	VFMADD231PS  (BX)(R8*1), Y7, Y6
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y7
+	VFMADD231PS  (R8), Y7, Y0
+	VFMADD231PS  32(R8), Y7, Y1
+	VFMADD231PS  64(R8), Y7, Y2
+	VFMADD231PS  96(R8), Y7, Y3
+	VFMADD231PS  128(R8), Y7, Y4
+	VFMADD231PS  160(R8), Y7, Y5
+	VFMADD231PS  (BX)(R8*1), Y7, Y6
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -529,52 +5115,63 @@ done:
 	RET
 
 // func spmm1x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x8AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS (DI)(R11*1), Y7
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    (R8)(DI*1), Y7
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -583,28 +5180,296 @@ fresh:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y8
-	VFMADD231PS  (CX)(R11*1), Y8, Y0
-	VFMADD231PS  32(CX)(R11*1), Y8, Y1
-	VFMADD231PS  64(CX)(R11*1), Y8, Y2
-	VFMADD231PS  96(CX)(R11*1), Y8, Y3
-	VFMADD231PS  128(CX)(R11*1), Y8, Y4
-	VFMADD231PS  160(CX)(R11*1), Y8, Y5
-	VFMADD231PS  192(CX)(R11*1), Y8, Y6
-	VFMADD231PS  (DX)(R11*1), Y8, Y7
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Y8
+	VFMADD231PS  (CX)(R10*1), Y8, Y0
+	VFMADD231PS  32(CX)(R10*1), Y8, Y1
+	VFMADD231PS  64(CX)(R10*1), Y8, Y2
+	VFMADD231PS  96(CX)(R10*1), Y8, Y3
+	VFMADD231PS  128(CX)(R10*1), Y8, Y4
+	VFMADD231PS  160(CX)(R10*1), Y8, Y5
+	VFMADD231PS  192(CX)(R10*1), Y8, Y6
+	VFMADD231PS  (BX)(R10*1), Y8, Y7
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x8AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x8AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    (R8)(DI*1), Y7
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Y8
+	VFMADD231PS  (R10), Y8, Y0
+	VFMADD231PS  32(R10), Y8, Y1
+	VFMADD231PS  64(R10), Y8, Y2
+	VFMADD231PS  96(R10), Y8, Y3
+	VFMADD231PS  128(R10), Y8, Y4
+	VFMADD231PS  160(R10), Y8, Y5
+	VFMADD231PS  192(R10), Y8, Y6
+	VFMADD231PS  (BX)(R10*1), Y8, Y7
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Y8
+	VFMADD231PS  (R10), Y8, Y0
+	VFMADD231PS  32(R10), Y8, Y1
+	VFMADD231PS  64(R10), Y8, Y2
+	VFMADD231PS  96(R10), Y8, Y3
+	VFMADD231PS  128(R10), Y8, Y4
+	VFMADD231PS  160(R10), Y8, Y5
+	VFMADD231PS  192(R10), Y8, Y6
+	VFMADD231PS  (BX)(R10*1), Y8, Y7
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x8AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x8AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    (R8)(DI*1), Y7
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  96(R8), Y8, Y3
+	VFMADD231PS  128(R8), Y8, Y4
+	VFMADD231PS  160(R8), Y8, Y5
+	VFMADD231PS  192(R8), Y8, Y6
+	VFMADD231PS  (BX)(R8*1), Y8, Y7
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  96(R8), Y8, Y3
+	VFMADD231PS  128(R8), Y8, Y4
+	VFMADD231PS  160(R8), Y8, Y5
+	VFMADD231PS  192(R8), Y8, Y6
+	VFMADD231PS  (BX)(R8*1), Y8, Y7
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  96(R8), Y8, Y3
+	VFMADD231PS  128(R8), Y8, Y4
+	VFMADD231PS  160(R8), Y8, Y5
+	VFMADD231PS  192(R8), Y8, Y6
+	VFMADD231PS  (BX)(R8*1), Y8, Y7
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  64(R8), Y8, Y2
+	VFMADD231PS  96(R8), Y8, Y3
+	VFMADD231PS  128(R8), Y8, Y4
+	VFMADD231PS  160(R8), Y8, Y5
+	VFMADD231PS  192(R8), Y8, Y6
+	VFMADD231PS  (BX)(R8*1), Y8, Y7
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -620,53 +5485,65 @@ done:
 	RET
 
 // func spmm1x9AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x9AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS (DI)(R11*1), Y8
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    (R8)(DI*1), Y8
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -676,29 +5553,311 @@ fresh:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y9
-	VFMADD231PS  (CX)(R11*1), Y9, Y0
-	VFMADD231PS  32(CX)(R11*1), Y9, Y1
-	VFMADD231PS  64(CX)(R11*1), Y9, Y2
-	VFMADD231PS  96(CX)(R11*1), Y9, Y3
-	VFMADD231PS  128(CX)(R11*1), Y9, Y4
-	VFMADD231PS  160(CX)(R11*1), Y9, Y5
-	VFMADD231PS  192(CX)(R11*1), Y9, Y6
-	VFMADD231PS  224(CX)(R11*1), Y9, Y7
-	VFMADD231PS  (DX)(R11*1), Y9, Y8
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Y9
+	VFMADD231PS  (CX)(R10*1), Y9, Y0
+	VFMADD231PS  32(CX)(R10*1), Y9, Y1
+	VFMADD231PS  64(CX)(R10*1), Y9, Y2
+	VFMADD231PS  96(CX)(R10*1), Y9, Y3
+	VFMADD231PS  128(CX)(R10*1), Y9, Y4
+	VFMADD231PS  160(CX)(R10*1), Y9, Y5
+	VFMADD231PS  192(CX)(R10*1), Y9, Y6
+	VFMADD231PS  224(CX)(R10*1), Y9, Y7
+	VFMADD231PS  (BX)(R10*1), Y9, Y8
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x9AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x9AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    (R8)(DI*1), Y8
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Y9
+	VFMADD231PS  (R10), Y9, Y0
+	VFMADD231PS  32(R10), Y9, Y1
+	VFMADD231PS  64(R10), Y9, Y2
+	VFMADD231PS  96(R10), Y9, Y3
+	VFMADD231PS  128(R10), Y9, Y4
+	VFMADD231PS  160(R10), Y9, Y5
+	VFMADD231PS  192(R10), Y9, Y6
+	VFMADD231PS  224(R10), Y9, Y7
+	VFMADD231PS  (BX)(R10*1), Y9, Y8
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Y9
+	VFMADD231PS  (R10), Y9, Y0
+	VFMADD231PS  32(R10), Y9, Y1
+	VFMADD231PS  64(R10), Y9, Y2
+	VFMADD231PS  96(R10), Y9, Y3
+	VFMADD231PS  128(R10), Y9, Y4
+	VFMADD231PS  160(R10), Y9, Y5
+	VFMADD231PS  192(R10), Y9, Y6
+	VFMADD231PS  224(R10), Y9, Y7
+	VFMADD231PS  (BX)(R10*1), Y9, Y8
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x9AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x9AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    (R8)(DI*1), Y8
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y9
+	VFMADD231PS  (R8), Y9, Y0
+	VFMADD231PS  32(R8), Y9, Y1
+	VFMADD231PS  64(R8), Y9, Y2
+	VFMADD231PS  96(R8), Y9, Y3
+	VFMADD231PS  128(R8), Y9, Y4
+	VFMADD231PS  160(R8), Y9, Y5
+	VFMADD231PS  192(R8), Y9, Y6
+	VFMADD231PS  224(R8), Y9, Y7
+	VFMADD231PS  (BX)(R8*1), Y9, Y8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y9
+	VFMADD231PS  (R8), Y9, Y0
+	VFMADD231PS  32(R8), Y9, Y1
+	VFMADD231PS  64(R8), Y9, Y2
+	VFMADD231PS  96(R8), Y9, Y3
+	VFMADD231PS  128(R8), Y9, Y4
+	VFMADD231PS  160(R8), Y9, Y5
+	VFMADD231PS  192(R8), Y9, Y6
+	VFMADD231PS  224(R8), Y9, Y7
+	VFMADD231PS  (BX)(R8*1), Y9, Y8
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y9
+	VFMADD231PS  (R8), Y9, Y0
+	VFMADD231PS  32(R8), Y9, Y1
+	VFMADD231PS  64(R8), Y9, Y2
+	VFMADD231PS  96(R8), Y9, Y3
+	VFMADD231PS  128(R8), Y9, Y4
+	VFMADD231PS  160(R8), Y9, Y5
+	VFMADD231PS  192(R8), Y9, Y6
+	VFMADD231PS  224(R8), Y9, Y7
+	VFMADD231PS  (BX)(R8*1), Y9, Y8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y9
+	VFMADD231PS  (R8), Y9, Y0
+	VFMADD231PS  32(R8), Y9, Y1
+	VFMADD231PS  64(R8), Y9, Y2
+	VFMADD231PS  96(R8), Y9, Y3
+	VFMADD231PS  128(R8), Y9, Y4
+	VFMADD231PS  160(R8), Y9, Y5
+	VFMADD231PS  192(R8), Y9, Y6
+	VFMADD231PS  224(R8), Y9, Y7
+	VFMADD231PS  (BX)(R8*1), Y9, Y8
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -715,54 +5874,66 @@ done:
 	RET
 
 // func spmm1x10AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x10AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS (DI)(R11*1), Y9
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    (R8)(DI*1), Y9
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -773,30 +5944,324 @@ fresh:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y10
-	VFMADD231PS  (CX)(R11*1), Y10, Y0
-	VFMADD231PS  32(CX)(R11*1), Y10, Y1
-	VFMADD231PS  64(CX)(R11*1), Y10, Y2
-	VFMADD231PS  96(CX)(R11*1), Y10, Y3
-	VFMADD231PS  128(CX)(R11*1), Y10, Y4
-	VFMADD231PS  160(CX)(R11*1), Y10, Y5
-	VFMADD231PS  192(CX)(R11*1), Y10, Y6
-	VFMADD231PS  224(CX)(R11*1), Y10, Y7
-	VFMADD231PS  256(CX)(R11*1), Y10, Y8
-	VFMADD231PS  (DX)(R11*1), Y10, Y9
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Y10
+	VFMADD231PS  (CX)(R10*1), Y10, Y0
+	VFMADD231PS  32(CX)(R10*1), Y10, Y1
+	VFMADD231PS  64(CX)(R10*1), Y10, Y2
+	VFMADD231PS  96(CX)(R10*1), Y10, Y3
+	VFMADD231PS  128(CX)(R10*1), Y10, Y4
+	VFMADD231PS  160(CX)(R10*1), Y10, Y5
+	VFMADD231PS  192(CX)(R10*1), Y10, Y6
+	VFMADD231PS  224(CX)(R10*1), Y10, Y7
+	VFMADD231PS  256(CX)(R10*1), Y10, Y8
+	VFMADD231PS  (BX)(R10*1), Y10, Y9
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, 256(DI)
+	VMOVUPS Y9, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x10AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x10AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    (R8)(DI*1), Y9
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Y10
+	VFMADD231PS  (R10), Y10, Y0
+	VFMADD231PS  32(R10), Y10, Y1
+	VFMADD231PS  64(R10), Y10, Y2
+	VFMADD231PS  96(R10), Y10, Y3
+	VFMADD231PS  128(R10), Y10, Y4
+	VFMADD231PS  160(R10), Y10, Y5
+	VFMADD231PS  192(R10), Y10, Y6
+	VFMADD231PS  224(R10), Y10, Y7
+	VFMADD231PS  256(R10), Y10, Y8
+	VFMADD231PS  (BX)(R10*1), Y10, Y9
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Y10
+	VFMADD231PS  (R10), Y10, Y0
+	VFMADD231PS  32(R10), Y10, Y1
+	VFMADD231PS  64(R10), Y10, Y2
+	VFMADD231PS  96(R10), Y10, Y3
+	VFMADD231PS  128(R10), Y10, Y4
+	VFMADD231PS  160(R10), Y10, Y5
+	VFMADD231PS  192(R10), Y10, Y6
+	VFMADD231PS  224(R10), Y10, Y7
+	VFMADD231PS  256(R10), Y10, Y8
+	VFMADD231PS  (BX)(R10*1), Y10, Y9
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, 256(DI)
+	VMOVUPS Y9, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x10AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x10AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    (R8)(DI*1), Y9
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y10
+	VFMADD231PS  (R8), Y10, Y0
+	VFMADD231PS  32(R8), Y10, Y1
+	VFMADD231PS  64(R8), Y10, Y2
+	VFMADD231PS  96(R8), Y10, Y3
+	VFMADD231PS  128(R8), Y10, Y4
+	VFMADD231PS  160(R8), Y10, Y5
+	VFMADD231PS  192(R8), Y10, Y6
+	VFMADD231PS  224(R8), Y10, Y7
+	VFMADD231PS  256(R8), Y10, Y8
+	VFMADD231PS  (BX)(R8*1), Y10, Y9
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y10
+	VFMADD231PS  (R8), Y10, Y0
+	VFMADD231PS  32(R8), Y10, Y1
+	VFMADD231PS  64(R8), Y10, Y2
+	VFMADD231PS  96(R8), Y10, Y3
+	VFMADD231PS  128(R8), Y10, Y4
+	VFMADD231PS  160(R8), Y10, Y5
+	VFMADD231PS  192(R8), Y10, Y6
+	VFMADD231PS  224(R8), Y10, Y7
+	VFMADD231PS  256(R8), Y10, Y8
+	VFMADD231PS  (BX)(R8*1), Y10, Y9
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y10
+	VFMADD231PS  (R8), Y10, Y0
+	VFMADD231PS  32(R8), Y10, Y1
+	VFMADD231PS  64(R8), Y10, Y2
+	VFMADD231PS  96(R8), Y10, Y3
+	VFMADD231PS  128(R8), Y10, Y4
+	VFMADD231PS  160(R8), Y10, Y5
+	VFMADD231PS  192(R8), Y10, Y6
+	VFMADD231PS  224(R8), Y10, Y7
+	VFMADD231PS  256(R8), Y10, Y8
+	VFMADD231PS  (BX)(R8*1), Y10, Y9
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y10
+	VFMADD231PS  (R8), Y10, Y0
+	VFMADD231PS  32(R8), Y10, Y1
+	VFMADD231PS  64(R8), Y10, Y2
+	VFMADD231PS  96(R8), Y10, Y3
+	VFMADD231PS  128(R8), Y10, Y4
+	VFMADD231PS  160(R8), Y10, Y5
+	VFMADD231PS  192(R8), Y10, Y6
+	VFMADD231PS  224(R8), Y10, Y7
+	VFMADD231PS  256(R8), Y10, Y8
+	VFMADD231PS  (BX)(R8*1), Y10, Y9
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -814,55 +6279,68 @@ done:
 	RET
 
 // func spmm1x11AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x11AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS (DI)(R11*1), Y10
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    (R8)(DI*1), Y10
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -874,31 +6352,339 @@ fresh:
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y11
-	VFMADD231PS  (CX)(R11*1), Y11, Y0
-	VFMADD231PS  32(CX)(R11*1), Y11, Y1
-	VFMADD231PS  64(CX)(R11*1), Y11, Y2
-	VFMADD231PS  96(CX)(R11*1), Y11, Y3
-	VFMADD231PS  128(CX)(R11*1), Y11, Y4
-	VFMADD231PS  160(CX)(R11*1), Y11, Y5
-	VFMADD231PS  192(CX)(R11*1), Y11, Y6
-	VFMADD231PS  224(CX)(R11*1), Y11, Y7
-	VFMADD231PS  256(CX)(R11*1), Y11, Y8
-	VFMADD231PS  288(CX)(R11*1), Y11, Y9
-	VFMADD231PS  (DX)(R11*1), Y11, Y10
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Y11
+	VFMADD231PS  (CX)(R10*1), Y11, Y0
+	VFMADD231PS  32(CX)(R10*1), Y11, Y1
+	VFMADD231PS  64(CX)(R10*1), Y11, Y2
+	VFMADD231PS  96(CX)(R10*1), Y11, Y3
+	VFMADD231PS  128(CX)(R10*1), Y11, Y4
+	VFMADD231PS  160(CX)(R10*1), Y11, Y5
+	VFMADD231PS  192(CX)(R10*1), Y11, Y6
+	VFMADD231PS  224(CX)(R10*1), Y11, Y7
+	VFMADD231PS  256(CX)(R10*1), Y11, Y8
+	VFMADD231PS  288(CX)(R10*1), Y11, Y9
+	VFMADD231PS  (BX)(R10*1), Y11, Y10
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, 256(DI)
+	VMOVUPS Y9, 288(DI)
+	VMOVUPS Y10, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x11AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x11AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    (R8)(DI*1), Y10
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Y11
+	VFMADD231PS  (R10), Y11, Y0
+	VFMADD231PS  32(R10), Y11, Y1
+	VFMADD231PS  64(R10), Y11, Y2
+	VFMADD231PS  96(R10), Y11, Y3
+	VFMADD231PS  128(R10), Y11, Y4
+	VFMADD231PS  160(R10), Y11, Y5
+	VFMADD231PS  192(R10), Y11, Y6
+	VFMADD231PS  224(R10), Y11, Y7
+	VFMADD231PS  256(R10), Y11, Y8
+	VFMADD231PS  288(R10), Y11, Y9
+	VFMADD231PS  (BX)(R10*1), Y11, Y10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Y11
+	VFMADD231PS  (R10), Y11, Y0
+	VFMADD231PS  32(R10), Y11, Y1
+	VFMADD231PS  64(R10), Y11, Y2
+	VFMADD231PS  96(R10), Y11, Y3
+	VFMADD231PS  128(R10), Y11, Y4
+	VFMADD231PS  160(R10), Y11, Y5
+	VFMADD231PS  192(R10), Y11, Y6
+	VFMADD231PS  224(R10), Y11, Y7
+	VFMADD231PS  256(R10), Y11, Y8
+	VFMADD231PS  288(R10), Y11, Y9
+	VFMADD231PS  (BX)(R10*1), Y11, Y10
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, 256(DI)
+	VMOVUPS Y9, 288(DI)
+	VMOVUPS Y10, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x11AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x11AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    (R8)(DI*1), Y10
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y11
+	VFMADD231PS  (R8), Y11, Y0
+	VFMADD231PS  32(R8), Y11, Y1
+	VFMADD231PS  64(R8), Y11, Y2
+	VFMADD231PS  96(R8), Y11, Y3
+	VFMADD231PS  128(R8), Y11, Y4
+	VFMADD231PS  160(R8), Y11, Y5
+	VFMADD231PS  192(R8), Y11, Y6
+	VFMADD231PS  224(R8), Y11, Y7
+	VFMADD231PS  256(R8), Y11, Y8
+	VFMADD231PS  288(R8), Y11, Y9
+	VFMADD231PS  (BX)(R8*1), Y11, Y10
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y11
+	VFMADD231PS  (R8), Y11, Y0
+	VFMADD231PS  32(R8), Y11, Y1
+	VFMADD231PS  64(R8), Y11, Y2
+	VFMADD231PS  96(R8), Y11, Y3
+	VFMADD231PS  128(R8), Y11, Y4
+	VFMADD231PS  160(R8), Y11, Y5
+	VFMADD231PS  192(R8), Y11, Y6
+	VFMADD231PS  224(R8), Y11, Y7
+	VFMADD231PS  256(R8), Y11, Y8
+	VFMADD231PS  288(R8), Y11, Y9
+	VFMADD231PS  (BX)(R8*1), Y11, Y10
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y11
+	VFMADD231PS  (R8), Y11, Y0
+	VFMADD231PS  32(R8), Y11, Y1
+	VFMADD231PS  64(R8), Y11, Y2
+	VFMADD231PS  96(R8), Y11, Y3
+	VFMADD231PS  128(R8), Y11, Y4
+	VFMADD231PS  160(R8), Y11, Y5
+	VFMADD231PS  192(R8), Y11, Y6
+	VFMADD231PS  224(R8), Y11, Y7
+	VFMADD231PS  256(R8), Y11, Y8
+	VFMADD231PS  288(R8), Y11, Y9
+	VFMADD231PS  (BX)(R8*1), Y11, Y10
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y11
+	VFMADD231PS  (R8), Y11, Y0
+	VFMADD231PS  32(R8), Y11, Y1
+	VFMADD231PS  64(R8), Y11, Y2
+	VFMADD231PS  96(R8), Y11, Y3
+	VFMADD231PS  128(R8), Y11, Y4
+	VFMADD231PS  160(R8), Y11, Y5
+	VFMADD231PS  192(R8), Y11, Y6
+	VFMADD231PS  224(R8), Y11, Y7
+	VFMADD231PS  256(R8), Y11, Y8
+	VFMADD231PS  288(R8), Y11, Y9
+	VFMADD231PS  (BX)(R8*1), Y11, Y10
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -917,56 +6703,69 @@ done:
 	RET
 
 // func spmm1x12AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x12AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS 320(DI), Y10
-	VMOVUPS (DI)(R11*1), Y11
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    320(R8), Y10
+	VMOVUPS    (R8)(DI*1), Y11
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -979,32 +6778,352 @@ fresh:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y12
-	VFMADD231PS  (CX)(R11*1), Y12, Y0
-	VFMADD231PS  32(CX)(R11*1), Y12, Y1
-	VFMADD231PS  64(CX)(R11*1), Y12, Y2
-	VFMADD231PS  96(CX)(R11*1), Y12, Y3
-	VFMADD231PS  128(CX)(R11*1), Y12, Y4
-	VFMADD231PS  160(CX)(R11*1), Y12, Y5
-	VFMADD231PS  192(CX)(R11*1), Y12, Y6
-	VFMADD231PS  224(CX)(R11*1), Y12, Y7
-	VFMADD231PS  256(CX)(R11*1), Y12, Y8
-	VFMADD231PS  288(CX)(R11*1), Y12, Y9
-	VFMADD231PS  320(CX)(R11*1), Y12, Y10
-	VFMADD231PS  (DX)(R11*1), Y12, Y11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Y12
+	VFMADD231PS  (CX)(R10*1), Y12, Y0
+	VFMADD231PS  32(CX)(R10*1), Y12, Y1
+	VFMADD231PS  64(CX)(R10*1), Y12, Y2
+	VFMADD231PS  96(CX)(R10*1), Y12, Y3
+	VFMADD231PS  128(CX)(R10*1), Y12, Y4
+	VFMADD231PS  160(CX)(R10*1), Y12, Y5
+	VFMADD231PS  192(CX)(R10*1), Y12, Y6
+	VFMADD231PS  224(CX)(R10*1), Y12, Y7
+	VFMADD231PS  256(CX)(R10*1), Y12, Y8
+	VFMADD231PS  288(CX)(R10*1), Y12, Y9
+	VFMADD231PS  320(CX)(R10*1), Y12, Y10
+	VFMADD231PS  (BX)(R10*1), Y12, Y11
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, 256(DI)
+	VMOVUPS Y9, 288(DI)
+	VMOVUPS Y10, 320(DI)
+	VMOVUPS Y11, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x12AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x12AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    320(R8), Y10
+	VMOVUPS    (R8)(DI*1), Y11
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Y12
+	VFMADD231PS  (R10), Y12, Y0
+	VFMADD231PS  32(R10), Y12, Y1
+	VFMADD231PS  64(R10), Y12, Y2
+	VFMADD231PS  96(R10), Y12, Y3
+	VFMADD231PS  128(R10), Y12, Y4
+	VFMADD231PS  160(R10), Y12, Y5
+	VFMADD231PS  192(R10), Y12, Y6
+	VFMADD231PS  224(R10), Y12, Y7
+	VFMADD231PS  256(R10), Y12, Y8
+	VFMADD231PS  288(R10), Y12, Y9
+	VFMADD231PS  320(R10), Y12, Y10
+	VFMADD231PS  (BX)(R10*1), Y12, Y11
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Y12
+	VFMADD231PS  (R10), Y12, Y0
+	VFMADD231PS  32(R10), Y12, Y1
+	VFMADD231PS  64(R10), Y12, Y2
+	VFMADD231PS  96(R10), Y12, Y3
+	VFMADD231PS  128(R10), Y12, Y4
+	VFMADD231PS  160(R10), Y12, Y5
+	VFMADD231PS  192(R10), Y12, Y6
+	VFMADD231PS  224(R10), Y12, Y7
+	VFMADD231PS  256(R10), Y12, Y8
+	VFMADD231PS  288(R10), Y12, Y9
+	VFMADD231PS  320(R10), Y12, Y10
+	VFMADD231PS  (BX)(R10*1), Y12, Y11
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, 256(DI)
+	VMOVUPS Y9, 288(DI)
+	VMOVUPS Y10, 320(DI)
+	VMOVUPS Y11, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x12AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x12AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    320(R8), Y10
+	VMOVUPS    (R8)(DI*1), Y11
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y12
+	VFMADD231PS  (R8), Y12, Y0
+	VFMADD231PS  32(R8), Y12, Y1
+	VFMADD231PS  64(R8), Y12, Y2
+	VFMADD231PS  96(R8), Y12, Y3
+	VFMADD231PS  128(R8), Y12, Y4
+	VFMADD231PS  160(R8), Y12, Y5
+	VFMADD231PS  192(R8), Y12, Y6
+	VFMADD231PS  224(R8), Y12, Y7
+	VFMADD231PS  256(R8), Y12, Y8
+	VFMADD231PS  288(R8), Y12, Y9
+	VFMADD231PS  320(R8), Y12, Y10
+	VFMADD231PS  (BX)(R8*1), Y12, Y11
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y12
+	VFMADD231PS  (R8), Y12, Y0
+	VFMADD231PS  32(R8), Y12, Y1
+	VFMADD231PS  64(R8), Y12, Y2
+	VFMADD231PS  96(R8), Y12, Y3
+	VFMADD231PS  128(R8), Y12, Y4
+	VFMADD231PS  160(R8), Y12, Y5
+	VFMADD231PS  192(R8), Y12, Y6
+	VFMADD231PS  224(R8), Y12, Y7
+	VFMADD231PS  256(R8), Y12, Y8
+	VFMADD231PS  288(R8), Y12, Y9
+	VFMADD231PS  320(R8), Y12, Y10
+	VFMADD231PS  (BX)(R8*1), Y12, Y11
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y12
+	VFMADD231PS  (R8), Y12, Y0
+	VFMADD231PS  32(R8), Y12, Y1
+	VFMADD231PS  64(R8), Y12, Y2
+	VFMADD231PS  96(R8), Y12, Y3
+	VFMADD231PS  128(R8), Y12, Y4
+	VFMADD231PS  160(R8), Y12, Y5
+	VFMADD231PS  192(R8), Y12, Y6
+	VFMADD231PS  224(R8), Y12, Y7
+	VFMADD231PS  256(R8), Y12, Y8
+	VFMADD231PS  288(R8), Y12, Y9
+	VFMADD231PS  320(R8), Y12, Y10
+	VFMADD231PS  (BX)(R8*1), Y12, Y11
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y12
+	VFMADD231PS  (R8), Y12, Y0
+	VFMADD231PS  32(R8), Y12, Y1
+	VFMADD231PS  64(R8), Y12, Y2
+	VFMADD231PS  96(R8), Y12, Y3
+	VFMADD231PS  128(R8), Y12, Y4
+	VFMADD231PS  160(R8), Y12, Y5
+	VFMADD231PS  192(R8), Y12, Y6
+	VFMADD231PS  224(R8), Y12, Y7
+	VFMADD231PS  256(R8), Y12, Y8
+	VFMADD231PS  288(R8), Y12, Y9
+	VFMADD231PS  320(R8), Y12, Y10
+	VFMADD231PS  (BX)(R8*1), Y12, Y11
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -1024,57 +7143,71 @@ done:
 	RET
 
 // func spmm1x13AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x13AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS 320(DI), Y10
-	VMOVUPS 352(DI), Y11
-	VMOVUPS (DI)(R11*1), Y12
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    320(R8), Y10
+	VMOVUPS    352(R8), Y11
+	VMOVUPS    (R8)(DI*1), Y12
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1088,33 +7221,367 @@ fresh:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y13
-	VFMADD231PS  (CX)(R11*1), Y13, Y0
-	VFMADD231PS  32(CX)(R11*1), Y13, Y1
-	VFMADD231PS  64(CX)(R11*1), Y13, Y2
-	VFMADD231PS  96(CX)(R11*1), Y13, Y3
-	VFMADD231PS  128(CX)(R11*1), Y13, Y4
-	VFMADD231PS  160(CX)(R11*1), Y13, Y5
-	VFMADD231PS  192(CX)(R11*1), Y13, Y6
-	VFMADD231PS  224(CX)(R11*1), Y13, Y7
-	VFMADD231PS  256(CX)(R11*1), Y13, Y8
-	VFMADD231PS  288(CX)(R11*1), Y13, Y9
-	VFMADD231PS  320(CX)(R11*1), Y13, Y10
-	VFMADD231PS  352(CX)(R11*1), Y13, Y11
-	VFMADD231PS  (DX)(R11*1), Y13, Y12
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Y13
+	VFMADD231PS  (CX)(R10*1), Y13, Y0
+	VFMADD231PS  32(CX)(R10*1), Y13, Y1
+	VFMADD231PS  64(CX)(R10*1), Y13, Y2
+	VFMADD231PS  96(CX)(R10*1), Y13, Y3
+	VFMADD231PS  128(CX)(R10*1), Y13, Y4
+	VFMADD231PS  160(CX)(R10*1), Y13, Y5
+	VFMADD231PS  192(CX)(R10*1), Y13, Y6
+	VFMADD231PS  224(CX)(R10*1), Y13, Y7
+	VFMADD231PS  256(CX)(R10*1), Y13, Y8
+	VFMADD231PS  288(CX)(R10*1), Y13, Y9
+	VFMADD231PS  320(CX)(R10*1), Y13, Y10
+	VFMADD231PS  352(CX)(R10*1), Y13, Y11
+	VFMADD231PS  (BX)(R10*1), Y13, Y12
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, 256(DI)
+	VMOVUPS Y9, 288(DI)
+	VMOVUPS Y10, 320(DI)
+	VMOVUPS Y11, 352(DI)
+	VMOVUPS Y12, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x13AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x13AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    320(R8), Y10
+	VMOVUPS    352(R8), Y11
+	VMOVUPS    (R8)(DI*1), Y12
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Y13
+	VFMADD231PS  (R10), Y13, Y0
+	VFMADD231PS  32(R10), Y13, Y1
+	VFMADD231PS  64(R10), Y13, Y2
+	VFMADD231PS  96(R10), Y13, Y3
+	VFMADD231PS  128(R10), Y13, Y4
+	VFMADD231PS  160(R10), Y13, Y5
+	VFMADD231PS  192(R10), Y13, Y6
+	VFMADD231PS  224(R10), Y13, Y7
+	VFMADD231PS  256(R10), Y13, Y8
+	VFMADD231PS  288(R10), Y13, Y9
+	VFMADD231PS  320(R10), Y13, Y10
+	VFMADD231PS  352(R10), Y13, Y11
+	VFMADD231PS  (BX)(R10*1), Y13, Y12
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Y13
+	VFMADD231PS  (R10), Y13, Y0
+	VFMADD231PS  32(R10), Y13, Y1
+	VFMADD231PS  64(R10), Y13, Y2
+	VFMADD231PS  96(R10), Y13, Y3
+	VFMADD231PS  128(R10), Y13, Y4
+	VFMADD231PS  160(R10), Y13, Y5
+	VFMADD231PS  192(R10), Y13, Y6
+	VFMADD231PS  224(R10), Y13, Y7
+	VFMADD231PS  256(R10), Y13, Y8
+	VFMADD231PS  288(R10), Y13, Y9
+	VFMADD231PS  320(R10), Y13, Y10
+	VFMADD231PS  352(R10), Y13, Y11
+	VFMADD231PS  (BX)(R10*1), Y13, Y12
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, 256(DI)
+	VMOVUPS Y9, 288(DI)
+	VMOVUPS Y10, 320(DI)
+	VMOVUPS Y11, 352(DI)
+	VMOVUPS Y12, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x13AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x13AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    320(R8), Y10
+	VMOVUPS    352(R8), Y11
+	VMOVUPS    (R8)(DI*1), Y12
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y13
+	VFMADD231PS  (R8), Y13, Y0
+	VFMADD231PS  32(R8), Y13, Y1
+	VFMADD231PS  64(R8), Y13, Y2
+	VFMADD231PS  96(R8), Y13, Y3
+	VFMADD231PS  128(R8), Y13, Y4
+	VFMADD231PS  160(R8), Y13, Y5
+	VFMADD231PS  192(R8), Y13, Y6
+	VFMADD231PS  224(R8), Y13, Y7
+	VFMADD231PS  256(R8), Y13, Y8
+	VFMADD231PS  288(R8), Y13, Y9
+	VFMADD231PS  320(R8), Y13, Y10
+	VFMADD231PS  352(R8), Y13, Y11
+	VFMADD231PS  (BX)(R8*1), Y13, Y12
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y13
+	VFMADD231PS  (R8), Y13, Y0
+	VFMADD231PS  32(R8), Y13, Y1
+	VFMADD231PS  64(R8), Y13, Y2
+	VFMADD231PS  96(R8), Y13, Y3
+	VFMADD231PS  128(R8), Y13, Y4
+	VFMADD231PS  160(R8), Y13, Y5
+	VFMADD231PS  192(R8), Y13, Y6
+	VFMADD231PS  224(R8), Y13, Y7
+	VFMADD231PS  256(R8), Y13, Y8
+	VFMADD231PS  288(R8), Y13, Y9
+	VFMADD231PS  320(R8), Y13, Y10
+	VFMADD231PS  352(R8), Y13, Y11
+	VFMADD231PS  (BX)(R8*1), Y13, Y12
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y13
+	VFMADD231PS  (R8), Y13, Y0
+	VFMADD231PS  32(R8), Y13, Y1
+	VFMADD231PS  64(R8), Y13, Y2
+	VFMADD231PS  96(R8), Y13, Y3
+	VFMADD231PS  128(R8), Y13, Y4
+	VFMADD231PS  160(R8), Y13, Y5
+	VFMADD231PS  192(R8), Y13, Y6
+	VFMADD231PS  224(R8), Y13, Y7
+	VFMADD231PS  256(R8), Y13, Y8
+	VFMADD231PS  288(R8), Y13, Y9
+	VFMADD231PS  320(R8), Y13, Y10
+	VFMADD231PS  352(R8), Y13, Y11
+	VFMADD231PS  (BX)(R8*1), Y13, Y12
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y13
+	VFMADD231PS  (R8), Y13, Y0
+	VFMADD231PS  32(R8), Y13, Y1
+	VFMADD231PS  64(R8), Y13, Y2
+	VFMADD231PS  96(R8), Y13, Y3
+	VFMADD231PS  128(R8), Y13, Y4
+	VFMADD231PS  160(R8), Y13, Y5
+	VFMADD231PS  192(R8), Y13, Y6
+	VFMADD231PS  224(R8), Y13, Y7
+	VFMADD231PS  256(R8), Y13, Y8
+	VFMADD231PS  288(R8), Y13, Y9
+	VFMADD231PS  320(R8), Y13, Y10
+	VFMADD231PS  352(R8), Y13, Y11
+	VFMADD231PS  (BX)(R8*1), Y13, Y12
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -1135,58 +7602,72 @@ done:
 	RET
 
 // func spmm1x14AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm1x14AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS 320(DI), Y10
-	VMOVUPS 352(DI), Y11
-	VMOVUPS 384(DI), Y12
-	VMOVUPS (DI)(R11*1), Y13
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    320(R8), Y10
+	VMOVUPS    352(R8), Y11
+	VMOVUPS    384(R8), Y12
+	VMOVUPS    (R8)(DI*1), Y13
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -1201,34 +7682,380 @@ fresh:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Y14
-	VFMADD231PS  (CX)(R11*1), Y14, Y0
-	VFMADD231PS  32(CX)(R11*1), Y14, Y1
-	VFMADD231PS  64(CX)(R11*1), Y14, Y2
-	VFMADD231PS  96(CX)(R11*1), Y14, Y3
-	VFMADD231PS  128(CX)(R11*1), Y14, Y4
-	VFMADD231PS  160(CX)(R11*1), Y14, Y5
-	VFMADD231PS  192(CX)(R11*1), Y14, Y6
-	VFMADD231PS  224(CX)(R11*1), Y14, Y7
-	VFMADD231PS  256(CX)(R11*1), Y14, Y8
-	VFMADD231PS  288(CX)(R11*1), Y14, Y9
-	VFMADD231PS  320(CX)(R11*1), Y14, Y10
-	VFMADD231PS  352(CX)(R11*1), Y14, Y11
-	VFMADD231PS  384(CX)(R11*1), Y14, Y12
-	VFMADD231PS  (DX)(R11*1), Y14, Y13
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Y14
+	VFMADD231PS  (CX)(R10*1), Y14, Y0
+	VFMADD231PS  32(CX)(R10*1), Y14, Y1
+	VFMADD231PS  64(CX)(R10*1), Y14, Y2
+	VFMADD231PS  96(CX)(R10*1), Y14, Y3
+	VFMADD231PS  128(CX)(R10*1), Y14, Y4
+	VFMADD231PS  160(CX)(R10*1), Y14, Y5
+	VFMADD231PS  192(CX)(R10*1), Y14, Y6
+	VFMADD231PS  224(CX)(R10*1), Y14, Y7
+	VFMADD231PS  256(CX)(R10*1), Y14, Y8
+	VFMADD231PS  288(CX)(R10*1), Y14, Y9
+	VFMADD231PS  320(CX)(R10*1), Y14, Y10
+	VFMADD231PS  352(CX)(R10*1), Y14, Y11
+	VFMADD231PS  384(CX)(R10*1), Y14, Y12
+	VFMADD231PS  (BX)(R10*1), Y14, Y13
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, 256(DI)
+	VMOVUPS Y9, 288(DI)
+	VMOVUPS Y10, 320(DI)
+	VMOVUPS Y11, 352(DI)
+	VMOVUPS Y12, 384(DI)
+	VMOVUPS Y13, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x14AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt2x14AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    320(R8), Y10
+	VMOVUPS    352(R8), Y11
+	VMOVUPS    384(R8), Y12
+	VMOVUPS    (R8)(DI*1), Y13
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Y14
+	VFMADD231PS  (R10), Y14, Y0
+	VFMADD231PS  32(R10), Y14, Y1
+	VFMADD231PS  64(R10), Y14, Y2
+	VFMADD231PS  96(R10), Y14, Y3
+	VFMADD231PS  128(R10), Y14, Y4
+	VFMADD231PS  160(R10), Y14, Y5
+	VFMADD231PS  192(R10), Y14, Y6
+	VFMADD231PS  224(R10), Y14, Y7
+	VFMADD231PS  256(R10), Y14, Y8
+	VFMADD231PS  288(R10), Y14, Y9
+	VFMADD231PS  320(R10), Y14, Y10
+	VFMADD231PS  352(R10), Y14, Y11
+	VFMADD231PS  384(R10), Y14, Y12
+	VFMADD231PS  (BX)(R10*1), Y14, Y13
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Y14
+	VFMADD231PS  (R10), Y14, Y0
+	VFMADD231PS  32(R10), Y14, Y1
+	VFMADD231PS  64(R10), Y14, Y2
+	VFMADD231PS  96(R10), Y14, Y3
+	VFMADD231PS  128(R10), Y14, Y4
+	VFMADD231PS  160(R10), Y14, Y5
+	VFMADD231PS  192(R10), Y14, Y6
+	VFMADD231PS  224(R10), Y14, Y7
+	VFMADD231PS  256(R10), Y14, Y8
+	VFMADD231PS  288(R10), Y14, Y9
+	VFMADD231PS  320(R10), Y14, Y10
+	VFMADD231PS  352(R10), Y14, Y11
+	VFMADD231PS  384(R10), Y14, Y12
+	VFMADD231PS  (BX)(R10*1), Y14, Y13
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	VMOVUPS Y8, 256(DI)
+	VMOVUPS Y9, 288(DI)
+	VMOVUPS Y10, 320(DI)
+	VMOVUPS Y11, 352(DI)
+	VMOVUPS Y12, 384(DI)
+	VMOVUPS Y13, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x14AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·spmmt4x14AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    64(R8), Y2
+	VMOVUPS    96(R8), Y3
+	VMOVUPS    128(R8), Y4
+	VMOVUPS    160(R8), Y5
+	VMOVUPS    192(R8), Y6
+	VMOVUPS    224(R8), Y7
+	VMOVUPS    256(R8), Y8
+	VMOVUPS    288(R8), Y9
+	VMOVUPS    320(R8), Y10
+	VMOVUPS    352(R8), Y11
+	VMOVUPS    384(R8), Y12
+	VMOVUPS    (R8)(DI*1), Y13
+	JMP        one_start
+
+one_fresh:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Y14
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y14, Y1
+	VFMADD231PS  64(R8), Y14, Y2
+	VFMADD231PS  96(R8), Y14, Y3
+	VFMADD231PS  128(R8), Y14, Y4
+	VFMADD231PS  160(R8), Y14, Y5
+	VFMADD231PS  192(R8), Y14, Y6
+	VFMADD231PS  224(R8), Y14, Y7
+	VFMADD231PS  256(R8), Y14, Y8
+	VFMADD231PS  288(R8), Y14, Y9
+	VFMADD231PS  320(R8), Y14, Y10
+	VFMADD231PS  352(R8), Y14, Y11
+	VFMADD231PS  384(R8), Y14, Y12
+	VFMADD231PS  (BX)(R8*1), Y14, Y13
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Y14
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y14, Y1
+	VFMADD231PS  64(R8), Y14, Y2
+	VFMADD231PS  96(R8), Y14, Y3
+	VFMADD231PS  128(R8), Y14, Y4
+	VFMADD231PS  160(R8), Y14, Y5
+	VFMADD231PS  192(R8), Y14, Y6
+	VFMADD231PS  224(R8), Y14, Y7
+	VFMADD231PS  256(R8), Y14, Y8
+	VFMADD231PS  288(R8), Y14, Y9
+	VFMADD231PS  320(R8), Y14, Y10
+	VFMADD231PS  352(R8), Y14, Y11
+	VFMADD231PS  384(R8), Y14, Y12
+	VFMADD231PS  (BX)(R8*1), Y14, Y13
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Y14
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y14, Y1
+	VFMADD231PS  64(R8), Y14, Y2
+	VFMADD231PS  96(R8), Y14, Y3
+	VFMADD231PS  128(R8), Y14, Y4
+	VFMADD231PS  160(R8), Y14, Y5
+	VFMADD231PS  192(R8), Y14, Y6
+	VFMADD231PS  224(R8), Y14, Y7
+	VFMADD231PS  256(R8), Y14, Y8
+	VFMADD231PS  288(R8), Y14, Y9
+	VFMADD231PS  320(R8), Y14, Y10
+	VFMADD231PS  352(R8), Y14, Y11
+	VFMADD231PS  384(R8), Y14, Y12
+	VFMADD231PS  (BX)(R8*1), Y14, Y13
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Y14
+	VFMADD231PS  (R8), Y14, Y0
+	VFMADD231PS  32(R8), Y14, Y1
+	VFMADD231PS  64(R8), Y14, Y2
+	VFMADD231PS  96(R8), Y14, Y3
+	VFMADD231PS  128(R8), Y14, Y4
+	VFMADD231PS  160(R8), Y14, Y5
+	VFMADD231PS  192(R8), Y14, Y6
+	VFMADD231PS  224(R8), Y14, Y7
+	VFMADD231PS  256(R8), Y14, Y8
+	VFMADD231PS  288(R8), Y14, Y9
+	VFMADD231PS  320(R8), Y14, Y10
+	VFMADD231PS  352(R8), Y14, Y11
+	VFMADD231PS  384(R8), Y14, Y12
+	VFMADD231PS  (BX)(R8*1), Y14, Y13
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -1250,7 +8077,7 @@ done:
 	RET
 
 // func spmm2x1AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm2x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -1258,37 +8085,51 @@ TEXT ·spmm2x1AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), CX
 
 row:
-	MOVQ    128(AX), BX
-	CMPQ    BX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), SI
-	MOVLQSX (SI)(BX*4), SI
-	INCQ    BX
-	MOVQ    BX, 128(AX)
-	MOVQ    104(AX), BX
-	MOVQ    32(AX), R8
-	MOVLQSX (R8)(SI*4), DI
-	MOVLQSX 4(R8)(SI*4), R8
-	SUBQ    80(AX), SI
-	IMULQ   72(AX), SI
-	ADDQ    8(AX), SI
-	MOVQ    DI, R9
-	IMULQ   BX, R9
-	ADDQ    48(AX), R9
-	MOVQ    40(AX), R10
-	LEAQ    (R10)(DI*2), DI
-	LEAQ    (R10)(R8*2), R8
-	MOVQ    SI, R10
-	ADDQ    64(AX), R10
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    DI, R8
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (SI)(R11*1), Y0
-	VMOVUPS (R10)(R11*1), Y1
-	JMP     entry
+	MOVQ       128(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 128(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	MOVQ       SI, R10
+	ADDQ       64(AX), R10
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R11
+	VMOVUPS    (SI)(R11*1), Y0
+	VMOVUPS    (R10)(R11*1), Y1
+	JMP        entry
 
 fresh:
 	VXORPS Y0, Y0, Y0
@@ -1320,7 +8161,7 @@ done:
 	RET
 
 // func spmm2x2AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm2x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -1329,39 +8170,53 @@ TEXT ·spmm2x2AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    112(AX), R12
-	TESTQ   R12, R12
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R12
-	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(R12*1), Y1
-	VMOVUPS (R11), Y2
-	VMOVUPS (R11)(R12*1), Y3
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R12
+	VMOVUPS    (DI), Y0
+	VMOVUPS    (DI)(R12*1), Y1
+	VMOVUPS    (R11), Y2
+	VMOVUPS    (R11)(R12*1), Y3
+	JMP        entry
 
 fresh:
 	VXORPS Y0, Y0, Y0
@@ -1400,7 +8255,7 @@ done:
 	RET
 
 // func spmm2x3AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm2x3AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -1409,41 +8264,57 @@ TEXT ·spmm2x3AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    112(AX), R12
-	TESTQ   R12, R12
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R12
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS (DI)(R12*1), Y2
-	VMOVUPS (R11), Y3
-	VMOVUPS 32(R11), Y4
-	VMOVUPS (R11)(R12*1), Y5
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R12
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    (DI)(R12*1), Y2
+	VMOVUPS    (R11), Y3
+	VMOVUPS    32(R11), Y4
+	VMOVUPS    (R11)(R12*1), Y5
+	JMP        entry
 
 fresh:
 	VXORPS Y0, Y0, Y0
@@ -1489,7 +8360,7 @@ done:
 	RET
 
 // func spmm2x4AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm2x4AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -1498,43 +8369,59 @@ TEXT ·spmm2x4AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    112(AX), R12
-	TESTQ   R12, R12
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R12
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS (DI)(R12*1), Y3
-	VMOVUPS (R11), Y4
-	VMOVUPS 32(R11), Y5
-	VMOVUPS 64(R11), Y6
-	VMOVUPS (R11)(R12*1), Y7
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R12
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    (DI)(R12*1), Y3
+	VMOVUPS    (R11), Y4
+	VMOVUPS    32(R11), Y5
+	VMOVUPS    64(R11), Y6
+	VMOVUPS    (R11)(R12*1), Y7
+	JMP        entry
 
 fresh:
 	VXORPS Y0, Y0, Y0
@@ -1587,7 +8474,7 @@ done:
 	RET
 
 // func spmm2x5AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm2x5AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -1596,45 +8483,63 @@ TEXT ·spmm2x5AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    112(AX), R12
-	TESTQ   R12, R12
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R12
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS (DI)(R12*1), Y4
-	VMOVUPS (R11), Y5
-	VMOVUPS 32(R11), Y6
-	VMOVUPS 64(R11), Y7
-	VMOVUPS 96(R11), Y8
-	VMOVUPS (R11)(R12*1), Y9
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R12
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    (DI)(R12*1), Y4
+	VMOVUPS    (R11), Y5
+	VMOVUPS    32(R11), Y6
+	VMOVUPS    64(R11), Y7
+	VMOVUPS    96(R11), Y8
+	VMOVUPS    (R11)(R12*1), Y9
+	JMP        entry
 
 fresh:
 	VXORPS Y0, Y0, Y0
@@ -1694,7 +8599,7 @@ done:
 	RET
 
 // func spmm2x6AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm2x6AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -1703,47 +8608,65 @@ TEXT ·spmm2x6AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    112(AX), R12
-	TESTQ   R12, R12
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R12
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS (DI)(R12*1), Y5
-	VMOVUPS (R11), Y6
-	VMOVUPS 32(R11), Y7
-	VMOVUPS 64(R11), Y8
-	VMOVUPS 96(R11), Y9
-	VMOVUPS 128(R11), Y10
-	VMOVUPS (R11)(R12*1), Y11
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R12
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    (DI)(R12*1), Y5
+	VMOVUPS    (R11), Y6
+	VMOVUPS    32(R11), Y7
+	VMOVUPS    64(R11), Y8
+	VMOVUPS    96(R11), Y9
+	VMOVUPS    128(R11), Y10
+	VMOVUPS    (R11)(R12*1), Y11
+	JMP        entry
 
 fresh:
 	VXORPS Y0, Y0, Y0
@@ -1810,7 +8733,7 @@ done:
 	RET
 
 // func spmm4x1AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm4x1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -1818,43 +8741,61 @@ TEXT ·spmm4x1AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), CX
 
 row:
-	MOVQ    128(AX), BX
-	CMPQ    BX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), SI
-	MOVLQSX (SI)(BX*4), SI
-	INCQ    BX
-	MOVQ    BX, 128(AX)
-	MOVQ    104(AX), BX
-	MOVQ    32(AX), R8
-	MOVLQSX (R8)(SI*4), DI
-	MOVLQSX 4(R8)(SI*4), R8
-	SUBQ    80(AX), SI
-	IMULQ   72(AX), SI
-	ADDQ    8(AX), SI
-	MOVQ    DI, R9
-	IMULQ   BX, R9
-	ADDQ    48(AX), R9
-	MOVQ    40(AX), R10
-	LEAQ    (R10)(DI*2), DI
-	LEAQ    (R10)(R8*2), R8
-	MOVQ    SI, R10
-	ADDQ    64(AX), R10
-	MOVQ    R10, R11
-	ADDQ    64(AX), R11
-	MOVQ    R11, R12
-	ADDQ    64(AX), R12
-	MOVQ    112(AX), R13
-	TESTQ   R13, R13
-	JZ      fresh
-	CMPQ    DI, R8
-	JE      row
-	MOVQ    96(AX), R13
-	VMOVUPS (SI)(R13*1), Y0
-	VMOVUPS (R10)(R13*1), Y1
-	VMOVUPS (R11)(R13*1), Y2
-	VMOVUPS (R12)(R13*1), Y3
-	JMP     entry
+	MOVQ       128(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 128(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	MOVQ       SI, R10
+	ADDQ       64(AX), R10
+	MOVQ       R10, R11
+	ADDQ       64(AX), R11
+	MOVQ       R11, R12
+	ADDQ       64(AX), R12
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R13
+	VMOVUPS    (SI)(R13*1), Y0
+	VMOVUPS    (R10)(R13*1), Y1
+	VMOVUPS    (R11)(R13*1), Y2
+	VMOVUPS    (R12)(R13*1), Y3
+	JMP        entry
 
 fresh:
 	VXORPS Y0, Y0, Y0
@@ -1894,7 +8835,7 @@ done:
 	RET
 
 // func spmm4x2AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -1903,47 +8844,65 @@ TEXT ·spmm4x2AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    R11, R12
-	ADDQ    64(AX), R12
-	MOVQ    R12, R13
-	ADDQ    64(AX), R13
-	MOVQ    112(AX), R14
-	TESTQ   R14, R14
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R14
-	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(R14*1), Y1
-	VMOVUPS (R11), Y2
-	VMOVUPS (R11)(R14*1), Y3
-	VMOVUPS (R12), Y4
-	VMOVUPS (R12)(R14*1), Y5
-	VMOVUPS (R13), Y6
-	VMOVUPS (R13)(R14*1), Y7
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	MOVQ       R11, R12
+	ADDQ       64(AX), R12
+	MOVQ       R12, R13
+	ADDQ       64(AX), R13
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R14
+	VMOVUPS    (DI), Y0
+	VMOVUPS    (DI)(R14*1), Y1
+	VMOVUPS    (R11), Y2
+	VMOVUPS    (R11)(R14*1), Y3
+	VMOVUPS    (R12), Y4
+	VMOVUPS    (R12)(R14*1), Y5
+	VMOVUPS    (R13), Y6
+	VMOVUPS    (R13)(R14*1), Y7
+	JMP        entry
 
 fresh:
 	VXORPS Y0, Y0, Y0
@@ -1996,7 +8955,7 @@ done:
 	RET
 
 // func spmm4x3AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·spmm4x3AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -2005,51 +8964,73 @@ TEXT ·spmm4x3AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    R11, R12
-	ADDQ    64(AX), R12
-	MOVQ    R12, R13
-	ADDQ    64(AX), R13
-	MOVQ    112(AX), R14
-	TESTQ   R14, R14
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R14
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS (DI)(R14*1), Y2
-	VMOVUPS (R11), Y3
-	VMOVUPS 32(R11), Y4
-	VMOVUPS (R11)(R14*1), Y5
-	VMOVUPS (R12), Y6
-	VMOVUPS 32(R12), Y7
-	VMOVUPS (R12)(R14*1), Y8
-	VMOVUPS (R13), Y9
-	VMOVUPS 32(R13), Y10
-	VMOVUPS (R13)(R14*1), Y11
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	MOVQ       R11, R12
+	ADDQ       64(AX), R12
+	MOVQ       R12, R13
+	ADDQ       64(AX), R13
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R14
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    (DI)(R14*1), Y2
+	VMOVUPS    (R11), Y3
+	VMOVUPS    32(R11), Y4
+	VMOVUPS    (R11)(R14*1), Y5
+	VMOVUPS    (R12), Y6
+	VMOVUPS    32(R12), Y7
+	VMOVUPS    (R12)(R14*1), Y8
+	VMOVUPS    (R13), Y9
+	VMOVUPS    32(R13), Y10
+	VMOVUPS    (R13)(R14*1), Y11
+	JMP        entry
 
 fresh:
 	VXORPS Y0, Y0, Y0
@@ -2114,3170 +9095,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func spmmt2x1AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x1AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI)(R11*1), Y0
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y1
-	VFMADD231PS  (R11)(BX*1), Y1, Y0
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y1
-	VFMADD231PS  (R11)(BX*1), Y1, Y0
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x1AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x1AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI)(R11*1), Y0
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y1
-	VFMADD231PS  (R11)(BX*1), Y1, Y0
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y1
-	VFMADD231PS  (R11)(BX*1), Y1, Y0
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y1
-	VFMADD231PS  (R11)(BX*1), Y1, Y0
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y1
-	VFMADD231PS  (R11)(BX*1), Y1, Y0
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x2AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x2AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(R11*1), Y1
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y2
-	VFMADD231PS  (R11), Y2, Y0
-	VFMADD231PS  (R11)(BX*1), Y2, Y1
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y2
-	VFMADD231PS  (R11), Y2, Y0
-	VFMADD231PS  (R11)(BX*1), Y2, Y1
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x2AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x2AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS (DI)(R11*1), Y1
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y2
-	VFMADD231PS  (R11), Y2, Y0
-	VFMADD231PS  (R11)(BX*1), Y2, Y1
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y2
-	VFMADD231PS  (R11), Y2, Y0
-	VFMADD231PS  (R11)(BX*1), Y2, Y1
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y2
-	VFMADD231PS  (R11), Y2, Y0
-	VFMADD231PS  (R11)(BX*1), Y2, Y1
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y2
-	VFMADD231PS  (R11), Y2, Y0
-	VFMADD231PS  (R11)(BX*1), Y2, Y1
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x3AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x3AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS (DI)(R11*1), Y2
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y3
-	VFMADD231PS  (R11), Y3, Y0
-	VFMADD231PS  32(R11), Y3, Y1
-	VFMADD231PS  (R11)(BX*1), Y3, Y2
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y3
-	VFMADD231PS  (R11), Y3, Y0
-	VFMADD231PS  32(R11), Y3, Y1
-	VFMADD231PS  (R11)(BX*1), Y3, Y2
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x3AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x3AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS (DI)(R11*1), Y2
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y3
-	VFMADD231PS  (R11), Y3, Y0
-	VFMADD231PS  32(R11), Y3, Y1
-	VFMADD231PS  (R11)(BX*1), Y3, Y2
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y3
-	VFMADD231PS  (R11), Y3, Y0
-	VFMADD231PS  32(R11), Y3, Y1
-	VFMADD231PS  (R11)(BX*1), Y3, Y2
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y3
-	VFMADD231PS  (R11), Y3, Y0
-	VFMADD231PS  32(R11), Y3, Y1
-	VFMADD231PS  (R11)(BX*1), Y3, Y2
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y3
-	VFMADD231PS  (R11), Y3, Y0
-	VFMADD231PS  32(R11), Y3, Y1
-	VFMADD231PS  (R11)(BX*1), Y3, Y2
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x4AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x4AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS (DI)(R11*1), Y3
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y4
-	VFMADD231PS  (R11), Y4, Y0
-	VFMADD231PS  32(R11), Y4, Y1
-	VFMADD231PS  64(R11), Y4, Y2
-	VFMADD231PS  (R11)(BX*1), Y4, Y3
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y4
-	VFMADD231PS  (R11), Y4, Y0
-	VFMADD231PS  32(R11), Y4, Y1
-	VFMADD231PS  64(R11), Y4, Y2
-	VFMADD231PS  (R11)(BX*1), Y4, Y3
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x4AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x4AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS (DI)(R11*1), Y3
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y4
-	VFMADD231PS  (R11), Y4, Y0
-	VFMADD231PS  32(R11), Y4, Y1
-	VFMADD231PS  64(R11), Y4, Y2
-	VFMADD231PS  (R11)(BX*1), Y4, Y3
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y4
-	VFMADD231PS  (R11), Y4, Y0
-	VFMADD231PS  32(R11), Y4, Y1
-	VFMADD231PS  64(R11), Y4, Y2
-	VFMADD231PS  (R11)(BX*1), Y4, Y3
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y4
-	VFMADD231PS  (R11), Y4, Y0
-	VFMADD231PS  32(R11), Y4, Y1
-	VFMADD231PS  64(R11), Y4, Y2
-	VFMADD231PS  (R11)(BX*1), Y4, Y3
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y4
-	VFMADD231PS  (R11), Y4, Y0
-	VFMADD231PS  32(R11), Y4, Y1
-	VFMADD231PS  64(R11), Y4, Y2
-	VFMADD231PS  (R11)(BX*1), Y4, Y3
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x5AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x5AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS (DI)(R11*1), Y4
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y5
-	VFMADD231PS  (R11), Y5, Y0
-	VFMADD231PS  32(R11), Y5, Y1
-	VFMADD231PS  64(R11), Y5, Y2
-	VFMADD231PS  96(R11), Y5, Y3
-	VFMADD231PS  (R11)(BX*1), Y5, Y4
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y5
-	VFMADD231PS  (R11), Y5, Y0
-	VFMADD231PS  32(R11), Y5, Y1
-	VFMADD231PS  64(R11), Y5, Y2
-	VFMADD231PS  96(R11), Y5, Y3
-	VFMADD231PS  (R11)(BX*1), Y5, Y4
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x5AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x5AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS (DI)(R11*1), Y4
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y5
-	VFMADD231PS  (R11), Y5, Y0
-	VFMADD231PS  32(R11), Y5, Y1
-	VFMADD231PS  64(R11), Y5, Y2
-	VFMADD231PS  96(R11), Y5, Y3
-	VFMADD231PS  (R11)(BX*1), Y5, Y4
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y5
-	VFMADD231PS  (R11), Y5, Y0
-	VFMADD231PS  32(R11), Y5, Y1
-	VFMADD231PS  64(R11), Y5, Y2
-	VFMADD231PS  96(R11), Y5, Y3
-	VFMADD231PS  (R11)(BX*1), Y5, Y4
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y5
-	VFMADD231PS  (R11), Y5, Y0
-	VFMADD231PS  32(R11), Y5, Y1
-	VFMADD231PS  64(R11), Y5, Y2
-	VFMADD231PS  96(R11), Y5, Y3
-	VFMADD231PS  (R11)(BX*1), Y5, Y4
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y5
-	VFMADD231PS  (R11), Y5, Y0
-	VFMADD231PS  32(R11), Y5, Y1
-	VFMADD231PS  64(R11), Y5, Y2
-	VFMADD231PS  96(R11), Y5, Y3
-	VFMADD231PS  (R11)(BX*1), Y5, Y4
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x6AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x6AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS (DI)(R11*1), Y5
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y6
-	VFMADD231PS  (R11), Y6, Y0
-	VFMADD231PS  32(R11), Y6, Y1
-	VFMADD231PS  64(R11), Y6, Y2
-	VFMADD231PS  96(R11), Y6, Y3
-	VFMADD231PS  128(R11), Y6, Y4
-	VFMADD231PS  (R11)(BX*1), Y6, Y5
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y6
-	VFMADD231PS  (R11), Y6, Y0
-	VFMADD231PS  32(R11), Y6, Y1
-	VFMADD231PS  64(R11), Y6, Y2
-	VFMADD231PS  96(R11), Y6, Y3
-	VFMADD231PS  128(R11), Y6, Y4
-	VFMADD231PS  (R11)(BX*1), Y6, Y5
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x6AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x6AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS (DI)(R11*1), Y5
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y6
-	VFMADD231PS  (R11), Y6, Y0
-	VFMADD231PS  32(R11), Y6, Y1
-	VFMADD231PS  64(R11), Y6, Y2
-	VFMADD231PS  96(R11), Y6, Y3
-	VFMADD231PS  128(R11), Y6, Y4
-	VFMADD231PS  (R11)(BX*1), Y6, Y5
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y6
-	VFMADD231PS  (R11), Y6, Y0
-	VFMADD231PS  32(R11), Y6, Y1
-	VFMADD231PS  64(R11), Y6, Y2
-	VFMADD231PS  96(R11), Y6, Y3
-	VFMADD231PS  128(R11), Y6, Y4
-	VFMADD231PS  (R11)(BX*1), Y6, Y5
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y6
-	VFMADD231PS  (R11), Y6, Y0
-	VFMADD231PS  32(R11), Y6, Y1
-	VFMADD231PS  64(R11), Y6, Y2
-	VFMADD231PS  96(R11), Y6, Y3
-	VFMADD231PS  128(R11), Y6, Y4
-	VFMADD231PS  (R11)(BX*1), Y6, Y5
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y6
-	VFMADD231PS  (R11), Y6, Y0
-	VFMADD231PS  32(R11), Y6, Y1
-	VFMADD231PS  64(R11), Y6, Y2
-	VFMADD231PS  96(R11), Y6, Y3
-	VFMADD231PS  128(R11), Y6, Y4
-	VFMADD231PS  (R11)(BX*1), Y6, Y5
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x7AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x7AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS (DI)(R11*1), Y6
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y7
-	VFMADD231PS  (R11), Y7, Y0
-	VFMADD231PS  32(R11), Y7, Y1
-	VFMADD231PS  64(R11), Y7, Y2
-	VFMADD231PS  96(R11), Y7, Y3
-	VFMADD231PS  128(R11), Y7, Y4
-	VFMADD231PS  160(R11), Y7, Y5
-	VFMADD231PS  (R11)(BX*1), Y7, Y6
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y7
-	VFMADD231PS  (R11), Y7, Y0
-	VFMADD231PS  32(R11), Y7, Y1
-	VFMADD231PS  64(R11), Y7, Y2
-	VFMADD231PS  96(R11), Y7, Y3
-	VFMADD231PS  128(R11), Y7, Y4
-	VFMADD231PS  160(R11), Y7, Y5
-	VFMADD231PS  (R11)(BX*1), Y7, Y6
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x7AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x7AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS (DI)(R11*1), Y6
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y7
-	VFMADD231PS  (R11), Y7, Y0
-	VFMADD231PS  32(R11), Y7, Y1
-	VFMADD231PS  64(R11), Y7, Y2
-	VFMADD231PS  96(R11), Y7, Y3
-	VFMADD231PS  128(R11), Y7, Y4
-	VFMADD231PS  160(R11), Y7, Y5
-	VFMADD231PS  (R11)(BX*1), Y7, Y6
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y7
-	VFMADD231PS  (R11), Y7, Y0
-	VFMADD231PS  32(R11), Y7, Y1
-	VFMADD231PS  64(R11), Y7, Y2
-	VFMADD231PS  96(R11), Y7, Y3
-	VFMADD231PS  128(R11), Y7, Y4
-	VFMADD231PS  160(R11), Y7, Y5
-	VFMADD231PS  (R11)(BX*1), Y7, Y6
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y7
-	VFMADD231PS  (R11), Y7, Y0
-	VFMADD231PS  32(R11), Y7, Y1
-	VFMADD231PS  64(R11), Y7, Y2
-	VFMADD231PS  96(R11), Y7, Y3
-	VFMADD231PS  128(R11), Y7, Y4
-	VFMADD231PS  160(R11), Y7, Y5
-	VFMADD231PS  (R11)(BX*1), Y7, Y6
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y7
-	VFMADD231PS  (R11), Y7, Y0
-	VFMADD231PS  32(R11), Y7, Y1
-	VFMADD231PS  64(R11), Y7, Y2
-	VFMADD231PS  96(R11), Y7, Y3
-	VFMADD231PS  128(R11), Y7, Y4
-	VFMADD231PS  160(R11), Y7, Y5
-	VFMADD231PS  (R11)(BX*1), Y7, Y6
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x8AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x8AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS (DI)(R11*1), Y7
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y8
-	VFMADD231PS  (R11), Y8, Y0
-	VFMADD231PS  32(R11), Y8, Y1
-	VFMADD231PS  64(R11), Y8, Y2
-	VFMADD231PS  96(R11), Y8, Y3
-	VFMADD231PS  128(R11), Y8, Y4
-	VFMADD231PS  160(R11), Y8, Y5
-	VFMADD231PS  192(R11), Y8, Y6
-	VFMADD231PS  (R11)(BX*1), Y8, Y7
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y8
-	VFMADD231PS  (R11), Y8, Y0
-	VFMADD231PS  32(R11), Y8, Y1
-	VFMADD231PS  64(R11), Y8, Y2
-	VFMADD231PS  96(R11), Y8, Y3
-	VFMADD231PS  128(R11), Y8, Y4
-	VFMADD231PS  160(R11), Y8, Y5
-	VFMADD231PS  192(R11), Y8, Y6
-	VFMADD231PS  (R11)(BX*1), Y8, Y7
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x8AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x8AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS (DI)(R11*1), Y7
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y8
-	VFMADD231PS  (R11), Y8, Y0
-	VFMADD231PS  32(R11), Y8, Y1
-	VFMADD231PS  64(R11), Y8, Y2
-	VFMADD231PS  96(R11), Y8, Y3
-	VFMADD231PS  128(R11), Y8, Y4
-	VFMADD231PS  160(R11), Y8, Y5
-	VFMADD231PS  192(R11), Y8, Y6
-	VFMADD231PS  (R11)(BX*1), Y8, Y7
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y8
-	VFMADD231PS  (R11), Y8, Y0
-	VFMADD231PS  32(R11), Y8, Y1
-	VFMADD231PS  64(R11), Y8, Y2
-	VFMADD231PS  96(R11), Y8, Y3
-	VFMADD231PS  128(R11), Y8, Y4
-	VFMADD231PS  160(R11), Y8, Y5
-	VFMADD231PS  192(R11), Y8, Y6
-	VFMADD231PS  (R11)(BX*1), Y8, Y7
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y8
-	VFMADD231PS  (R11), Y8, Y0
-	VFMADD231PS  32(R11), Y8, Y1
-	VFMADD231PS  64(R11), Y8, Y2
-	VFMADD231PS  96(R11), Y8, Y3
-	VFMADD231PS  128(R11), Y8, Y4
-	VFMADD231PS  160(R11), Y8, Y5
-	VFMADD231PS  192(R11), Y8, Y6
-	VFMADD231PS  (R11)(BX*1), Y8, Y7
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y8
-	VFMADD231PS  (R11), Y8, Y0
-	VFMADD231PS  32(R11), Y8, Y1
-	VFMADD231PS  64(R11), Y8, Y2
-	VFMADD231PS  96(R11), Y8, Y3
-	VFMADD231PS  128(R11), Y8, Y4
-	VFMADD231PS  160(R11), Y8, Y5
-	VFMADD231PS  192(R11), Y8, Y6
-	VFMADD231PS  (R11)(BX*1), Y8, Y7
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x9AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x9AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS (DI)(R11*1), Y8
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y9
-	VFMADD231PS  (R11), Y9, Y0
-	VFMADD231PS  32(R11), Y9, Y1
-	VFMADD231PS  64(R11), Y9, Y2
-	VFMADD231PS  96(R11), Y9, Y3
-	VFMADD231PS  128(R11), Y9, Y4
-	VFMADD231PS  160(R11), Y9, Y5
-	VFMADD231PS  192(R11), Y9, Y6
-	VFMADD231PS  224(R11), Y9, Y7
-	VFMADD231PS  (R11)(BX*1), Y9, Y8
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y9
-	VFMADD231PS  (R11), Y9, Y0
-	VFMADD231PS  32(R11), Y9, Y1
-	VFMADD231PS  64(R11), Y9, Y2
-	VFMADD231PS  96(R11), Y9, Y3
-	VFMADD231PS  128(R11), Y9, Y4
-	VFMADD231PS  160(R11), Y9, Y5
-	VFMADD231PS  192(R11), Y9, Y6
-	VFMADD231PS  224(R11), Y9, Y7
-	VFMADD231PS  (R11)(BX*1), Y9, Y8
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x9AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x9AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS (DI)(R11*1), Y8
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y9
-	VFMADD231PS  (R11), Y9, Y0
-	VFMADD231PS  32(R11), Y9, Y1
-	VFMADD231PS  64(R11), Y9, Y2
-	VFMADD231PS  96(R11), Y9, Y3
-	VFMADD231PS  128(R11), Y9, Y4
-	VFMADD231PS  160(R11), Y9, Y5
-	VFMADD231PS  192(R11), Y9, Y6
-	VFMADD231PS  224(R11), Y9, Y7
-	VFMADD231PS  (R11)(BX*1), Y9, Y8
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y9
-	VFMADD231PS  (R11), Y9, Y0
-	VFMADD231PS  32(R11), Y9, Y1
-	VFMADD231PS  64(R11), Y9, Y2
-	VFMADD231PS  96(R11), Y9, Y3
-	VFMADD231PS  128(R11), Y9, Y4
-	VFMADD231PS  160(R11), Y9, Y5
-	VFMADD231PS  192(R11), Y9, Y6
-	VFMADD231PS  224(R11), Y9, Y7
-	VFMADD231PS  (R11)(BX*1), Y9, Y8
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y9
-	VFMADD231PS  (R11), Y9, Y0
-	VFMADD231PS  32(R11), Y9, Y1
-	VFMADD231PS  64(R11), Y9, Y2
-	VFMADD231PS  96(R11), Y9, Y3
-	VFMADD231PS  128(R11), Y9, Y4
-	VFMADD231PS  160(R11), Y9, Y5
-	VFMADD231PS  192(R11), Y9, Y6
-	VFMADD231PS  224(R11), Y9, Y7
-	VFMADD231PS  (R11)(BX*1), Y9, Y8
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y9
-	VFMADD231PS  (R11), Y9, Y0
-	VFMADD231PS  32(R11), Y9, Y1
-	VFMADD231PS  64(R11), Y9, Y2
-	VFMADD231PS  96(R11), Y9, Y3
-	VFMADD231PS  128(R11), Y9, Y4
-	VFMADD231PS  160(R11), Y9, Y5
-	VFMADD231PS  192(R11), Y9, Y6
-	VFMADD231PS  224(R11), Y9, Y7
-	VFMADD231PS  (R11)(BX*1), Y9, Y8
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x10AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x10AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS (DI)(R11*1), Y9
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y10
-	VFMADD231PS  (R11), Y10, Y0
-	VFMADD231PS  32(R11), Y10, Y1
-	VFMADD231PS  64(R11), Y10, Y2
-	VFMADD231PS  96(R11), Y10, Y3
-	VFMADD231PS  128(R11), Y10, Y4
-	VFMADD231PS  160(R11), Y10, Y5
-	VFMADD231PS  192(R11), Y10, Y6
-	VFMADD231PS  224(R11), Y10, Y7
-	VFMADD231PS  256(R11), Y10, Y8
-	VFMADD231PS  (R11)(BX*1), Y10, Y9
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y10
-	VFMADD231PS  (R11), Y10, Y0
-	VFMADD231PS  32(R11), Y10, Y1
-	VFMADD231PS  64(R11), Y10, Y2
-	VFMADD231PS  96(R11), Y10, Y3
-	VFMADD231PS  128(R11), Y10, Y4
-	VFMADD231PS  160(R11), Y10, Y5
-	VFMADD231PS  192(R11), Y10, Y6
-	VFMADD231PS  224(R11), Y10, Y7
-	VFMADD231PS  256(R11), Y10, Y8
-	VFMADD231PS  (R11)(BX*1), Y10, Y9
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x10AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x10AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS (DI)(R11*1), Y9
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y10
-	VFMADD231PS  (R11), Y10, Y0
-	VFMADD231PS  32(R11), Y10, Y1
-	VFMADD231PS  64(R11), Y10, Y2
-	VFMADD231PS  96(R11), Y10, Y3
-	VFMADD231PS  128(R11), Y10, Y4
-	VFMADD231PS  160(R11), Y10, Y5
-	VFMADD231PS  192(R11), Y10, Y6
-	VFMADD231PS  224(R11), Y10, Y7
-	VFMADD231PS  256(R11), Y10, Y8
-	VFMADD231PS  (R11)(BX*1), Y10, Y9
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y10
-	VFMADD231PS  (R11), Y10, Y0
-	VFMADD231PS  32(R11), Y10, Y1
-	VFMADD231PS  64(R11), Y10, Y2
-	VFMADD231PS  96(R11), Y10, Y3
-	VFMADD231PS  128(R11), Y10, Y4
-	VFMADD231PS  160(R11), Y10, Y5
-	VFMADD231PS  192(R11), Y10, Y6
-	VFMADD231PS  224(R11), Y10, Y7
-	VFMADD231PS  256(R11), Y10, Y8
-	VFMADD231PS  (R11)(BX*1), Y10, Y9
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y10
-	VFMADD231PS  (R11), Y10, Y0
-	VFMADD231PS  32(R11), Y10, Y1
-	VFMADD231PS  64(R11), Y10, Y2
-	VFMADD231PS  96(R11), Y10, Y3
-	VFMADD231PS  128(R11), Y10, Y4
-	VFMADD231PS  160(R11), Y10, Y5
-	VFMADD231PS  192(R11), Y10, Y6
-	VFMADD231PS  224(R11), Y10, Y7
-	VFMADD231PS  256(R11), Y10, Y8
-	VFMADD231PS  (R11)(BX*1), Y10, Y9
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y10
-	VFMADD231PS  (R11), Y10, Y0
-	VFMADD231PS  32(R11), Y10, Y1
-	VFMADD231PS  64(R11), Y10, Y2
-	VFMADD231PS  96(R11), Y10, Y3
-	VFMADD231PS  128(R11), Y10, Y4
-	VFMADD231PS  160(R11), Y10, Y5
-	VFMADD231PS  192(R11), Y10, Y6
-	VFMADD231PS  224(R11), Y10, Y7
-	VFMADD231PS  256(R11), Y10, Y8
-	VFMADD231PS  (R11)(BX*1), Y10, Y9
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x11AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x11AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS (DI)(R11*1), Y10
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y11
-	VFMADD231PS  (R11), Y11, Y0
-	VFMADD231PS  32(R11), Y11, Y1
-	VFMADD231PS  64(R11), Y11, Y2
-	VFMADD231PS  96(R11), Y11, Y3
-	VFMADD231PS  128(R11), Y11, Y4
-	VFMADD231PS  160(R11), Y11, Y5
-	VFMADD231PS  192(R11), Y11, Y6
-	VFMADD231PS  224(R11), Y11, Y7
-	VFMADD231PS  256(R11), Y11, Y8
-	VFMADD231PS  288(R11), Y11, Y9
-	VFMADD231PS  (R11)(BX*1), Y11, Y10
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y11
-	VFMADD231PS  (R11), Y11, Y0
-	VFMADD231PS  32(R11), Y11, Y1
-	VFMADD231PS  64(R11), Y11, Y2
-	VFMADD231PS  96(R11), Y11, Y3
-	VFMADD231PS  128(R11), Y11, Y4
-	VFMADD231PS  160(R11), Y11, Y5
-	VFMADD231PS  192(R11), Y11, Y6
-	VFMADD231PS  224(R11), Y11, Y7
-	VFMADD231PS  256(R11), Y11, Y8
-	VFMADD231PS  288(R11), Y11, Y9
-	VFMADD231PS  (R11)(BX*1), Y11, Y10
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x11AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x11AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS (DI)(R11*1), Y10
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y11
-	VFMADD231PS  (R11), Y11, Y0
-	VFMADD231PS  32(R11), Y11, Y1
-	VFMADD231PS  64(R11), Y11, Y2
-	VFMADD231PS  96(R11), Y11, Y3
-	VFMADD231PS  128(R11), Y11, Y4
-	VFMADD231PS  160(R11), Y11, Y5
-	VFMADD231PS  192(R11), Y11, Y6
-	VFMADD231PS  224(R11), Y11, Y7
-	VFMADD231PS  256(R11), Y11, Y8
-	VFMADD231PS  288(R11), Y11, Y9
-	VFMADD231PS  (R11)(BX*1), Y11, Y10
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y11
-	VFMADD231PS  (R11), Y11, Y0
-	VFMADD231PS  32(R11), Y11, Y1
-	VFMADD231PS  64(R11), Y11, Y2
-	VFMADD231PS  96(R11), Y11, Y3
-	VFMADD231PS  128(R11), Y11, Y4
-	VFMADD231PS  160(R11), Y11, Y5
-	VFMADD231PS  192(R11), Y11, Y6
-	VFMADD231PS  224(R11), Y11, Y7
-	VFMADD231PS  256(R11), Y11, Y8
-	VFMADD231PS  288(R11), Y11, Y9
-	VFMADD231PS  (R11)(BX*1), Y11, Y10
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y11
-	VFMADD231PS  (R11), Y11, Y0
-	VFMADD231PS  32(R11), Y11, Y1
-	VFMADD231PS  64(R11), Y11, Y2
-	VFMADD231PS  96(R11), Y11, Y3
-	VFMADD231PS  128(R11), Y11, Y4
-	VFMADD231PS  160(R11), Y11, Y5
-	VFMADD231PS  192(R11), Y11, Y6
-	VFMADD231PS  224(R11), Y11, Y7
-	VFMADD231PS  256(R11), Y11, Y8
-	VFMADD231PS  288(R11), Y11, Y9
-	VFMADD231PS  (R11)(BX*1), Y11, Y10
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y11
-	VFMADD231PS  (R11), Y11, Y0
-	VFMADD231PS  32(R11), Y11, Y1
-	VFMADD231PS  64(R11), Y11, Y2
-	VFMADD231PS  96(R11), Y11, Y3
-	VFMADD231PS  128(R11), Y11, Y4
-	VFMADD231PS  160(R11), Y11, Y5
-	VFMADD231PS  192(R11), Y11, Y6
-	VFMADD231PS  224(R11), Y11, Y7
-	VFMADD231PS  256(R11), Y11, Y8
-	VFMADD231PS  288(R11), Y11, Y9
-	VFMADD231PS  (R11)(BX*1), Y11, Y10
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x12AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x12AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS 320(DI), Y10
-	VMOVUPS (DI)(R11*1), Y11
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y12
-	VFMADD231PS  (R11), Y12, Y0
-	VFMADD231PS  32(R11), Y12, Y1
-	VFMADD231PS  64(R11), Y12, Y2
-	VFMADD231PS  96(R11), Y12, Y3
-	VFMADD231PS  128(R11), Y12, Y4
-	VFMADD231PS  160(R11), Y12, Y5
-	VFMADD231PS  192(R11), Y12, Y6
-	VFMADD231PS  224(R11), Y12, Y7
-	VFMADD231PS  256(R11), Y12, Y8
-	VFMADD231PS  288(R11), Y12, Y9
-	VFMADD231PS  320(R11), Y12, Y10
-	VFMADD231PS  (R11)(BX*1), Y12, Y11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y12
-	VFMADD231PS  (R11), Y12, Y0
-	VFMADD231PS  32(R11), Y12, Y1
-	VFMADD231PS  64(R11), Y12, Y2
-	VFMADD231PS  96(R11), Y12, Y3
-	VFMADD231PS  128(R11), Y12, Y4
-	VFMADD231PS  160(R11), Y12, Y5
-	VFMADD231PS  192(R11), Y12, Y6
-	VFMADD231PS  224(R11), Y12, Y7
-	VFMADD231PS  256(R11), Y12, Y8
-	VFMADD231PS  288(R11), Y12, Y9
-	VFMADD231PS  320(R11), Y12, Y10
-	VFMADD231PS  (R11)(BX*1), Y12, Y11
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x12AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x12AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS 320(DI), Y10
-	VMOVUPS (DI)(R11*1), Y11
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y12
-	VFMADD231PS  (R11), Y12, Y0
-	VFMADD231PS  32(R11), Y12, Y1
-	VFMADD231PS  64(R11), Y12, Y2
-	VFMADD231PS  96(R11), Y12, Y3
-	VFMADD231PS  128(R11), Y12, Y4
-	VFMADD231PS  160(R11), Y12, Y5
-	VFMADD231PS  192(R11), Y12, Y6
-	VFMADD231PS  224(R11), Y12, Y7
-	VFMADD231PS  256(R11), Y12, Y8
-	VFMADD231PS  288(R11), Y12, Y9
-	VFMADD231PS  320(R11), Y12, Y10
-	VFMADD231PS  (R11)(BX*1), Y12, Y11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y12
-	VFMADD231PS  (R11), Y12, Y0
-	VFMADD231PS  32(R11), Y12, Y1
-	VFMADD231PS  64(R11), Y12, Y2
-	VFMADD231PS  96(R11), Y12, Y3
-	VFMADD231PS  128(R11), Y12, Y4
-	VFMADD231PS  160(R11), Y12, Y5
-	VFMADD231PS  192(R11), Y12, Y6
-	VFMADD231PS  224(R11), Y12, Y7
-	VFMADD231PS  256(R11), Y12, Y8
-	VFMADD231PS  288(R11), Y12, Y9
-	VFMADD231PS  320(R11), Y12, Y10
-	VFMADD231PS  (R11)(BX*1), Y12, Y11
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y12
-	VFMADD231PS  (R11), Y12, Y0
-	VFMADD231PS  32(R11), Y12, Y1
-	VFMADD231PS  64(R11), Y12, Y2
-	VFMADD231PS  96(R11), Y12, Y3
-	VFMADD231PS  128(R11), Y12, Y4
-	VFMADD231PS  160(R11), Y12, Y5
-	VFMADD231PS  192(R11), Y12, Y6
-	VFMADD231PS  224(R11), Y12, Y7
-	VFMADD231PS  256(R11), Y12, Y8
-	VFMADD231PS  288(R11), Y12, Y9
-	VFMADD231PS  320(R11), Y12, Y10
-	VFMADD231PS  (R11)(BX*1), Y12, Y11
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y12
-	VFMADD231PS  (R11), Y12, Y0
-	VFMADD231PS  32(R11), Y12, Y1
-	VFMADD231PS  64(R11), Y12, Y2
-	VFMADD231PS  96(R11), Y12, Y3
-	VFMADD231PS  128(R11), Y12, Y4
-	VFMADD231PS  160(R11), Y12, Y5
-	VFMADD231PS  192(R11), Y12, Y6
-	VFMADD231PS  224(R11), Y12, Y7
-	VFMADD231PS  256(R11), Y12, Y8
-	VFMADD231PS  288(R11), Y12, Y9
-	VFMADD231PS  320(R11), Y12, Y10
-	VFMADD231PS  (R11)(BX*1), Y12, Y11
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x13AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x13AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS 320(DI), Y10
-	VMOVUPS 352(DI), Y11
-	VMOVUPS (DI)(R11*1), Y12
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y13
-	VFMADD231PS  (R11), Y13, Y0
-	VFMADD231PS  32(R11), Y13, Y1
-	VFMADD231PS  64(R11), Y13, Y2
-	VFMADD231PS  96(R11), Y13, Y3
-	VFMADD231PS  128(R11), Y13, Y4
-	VFMADD231PS  160(R11), Y13, Y5
-	VFMADD231PS  192(R11), Y13, Y6
-	VFMADD231PS  224(R11), Y13, Y7
-	VFMADD231PS  256(R11), Y13, Y8
-	VFMADD231PS  288(R11), Y13, Y9
-	VFMADD231PS  320(R11), Y13, Y10
-	VFMADD231PS  352(R11), Y13, Y11
-	VFMADD231PS  (R11)(BX*1), Y13, Y12
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y13
-	VFMADD231PS  (R11), Y13, Y0
-	VFMADD231PS  32(R11), Y13, Y1
-	VFMADD231PS  64(R11), Y13, Y2
-	VFMADD231PS  96(R11), Y13, Y3
-	VFMADD231PS  128(R11), Y13, Y4
-	VFMADD231PS  160(R11), Y13, Y5
-	VFMADD231PS  192(R11), Y13, Y6
-	VFMADD231PS  224(R11), Y13, Y7
-	VFMADD231PS  256(R11), Y13, Y8
-	VFMADD231PS  288(R11), Y13, Y9
-	VFMADD231PS  320(R11), Y13, Y10
-	VFMADD231PS  352(R11), Y13, Y11
-	VFMADD231PS  (R11)(BX*1), Y13, Y12
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, 352(DI)
-	VMOVUPS Y12, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x13AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x13AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS 320(DI), Y10
-	VMOVUPS 352(DI), Y11
-	VMOVUPS (DI)(R11*1), Y12
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y13
-	VFMADD231PS  (R11), Y13, Y0
-	VFMADD231PS  32(R11), Y13, Y1
-	VFMADD231PS  64(R11), Y13, Y2
-	VFMADD231PS  96(R11), Y13, Y3
-	VFMADD231PS  128(R11), Y13, Y4
-	VFMADD231PS  160(R11), Y13, Y5
-	VFMADD231PS  192(R11), Y13, Y6
-	VFMADD231PS  224(R11), Y13, Y7
-	VFMADD231PS  256(R11), Y13, Y8
-	VFMADD231PS  288(R11), Y13, Y9
-	VFMADD231PS  320(R11), Y13, Y10
-	VFMADD231PS  352(R11), Y13, Y11
-	VFMADD231PS  (R11)(BX*1), Y13, Y12
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y13
-	VFMADD231PS  (R11), Y13, Y0
-	VFMADD231PS  32(R11), Y13, Y1
-	VFMADD231PS  64(R11), Y13, Y2
-	VFMADD231PS  96(R11), Y13, Y3
-	VFMADD231PS  128(R11), Y13, Y4
-	VFMADD231PS  160(R11), Y13, Y5
-	VFMADD231PS  192(R11), Y13, Y6
-	VFMADD231PS  224(R11), Y13, Y7
-	VFMADD231PS  256(R11), Y13, Y8
-	VFMADD231PS  288(R11), Y13, Y9
-	VFMADD231PS  320(R11), Y13, Y10
-	VFMADD231PS  352(R11), Y13, Y11
-	VFMADD231PS  (R11)(BX*1), Y13, Y12
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y13
-	VFMADD231PS  (R11), Y13, Y0
-	VFMADD231PS  32(R11), Y13, Y1
-	VFMADD231PS  64(R11), Y13, Y2
-	VFMADD231PS  96(R11), Y13, Y3
-	VFMADD231PS  128(R11), Y13, Y4
-	VFMADD231PS  160(R11), Y13, Y5
-	VFMADD231PS  192(R11), Y13, Y6
-	VFMADD231PS  224(R11), Y13, Y7
-	VFMADD231PS  256(R11), Y13, Y8
-	VFMADD231PS  288(R11), Y13, Y9
-	VFMADD231PS  320(R11), Y13, Y10
-	VFMADD231PS  352(R11), Y13, Y11
-	VFMADD231PS  (R11)(BX*1), Y13, Y12
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y13
-	VFMADD231PS  (R11), Y13, Y0
-	VFMADD231PS  32(R11), Y13, Y1
-	VFMADD231PS  64(R11), Y13, Y2
-	VFMADD231PS  96(R11), Y13, Y3
-	VFMADD231PS  128(R11), Y13, Y4
-	VFMADD231PS  160(R11), Y13, Y5
-	VFMADD231PS  192(R11), Y13, Y6
-	VFMADD231PS  224(R11), Y13, Y7
-	VFMADD231PS  256(R11), Y13, Y8
-	VFMADD231PS  288(R11), Y13, Y9
-	VFMADD231PS  320(R11), Y13, Y10
-	VFMADD231PS  352(R11), Y13, Y11
-	VFMADD231PS  (R11)(BX*1), Y13, Y12
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, 352(DI)
-	VMOVUPS Y12, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x14AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt2x14AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS 320(DI), Y10
-	VMOVUPS 352(DI), Y11
-	VMOVUPS 384(DI), Y12
-	VMOVUPS (DI)(R11*1), Y13
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	VXORPS Y13, Y13, Y13
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Y14
-	VFMADD231PS  (R11), Y14, Y0
-	VFMADD231PS  32(R11), Y14, Y1
-	VFMADD231PS  64(R11), Y14, Y2
-	VFMADD231PS  96(R11), Y14, Y3
-	VFMADD231PS  128(R11), Y14, Y4
-	VFMADD231PS  160(R11), Y14, Y5
-	VFMADD231PS  192(R11), Y14, Y6
-	VFMADD231PS  224(R11), Y14, Y7
-	VFMADD231PS  256(R11), Y14, Y8
-	VFMADD231PS  288(R11), Y14, Y9
-	VFMADD231PS  320(R11), Y14, Y10
-	VFMADD231PS  352(R11), Y14, Y11
-	VFMADD231PS  384(R11), Y14, Y12
-	VFMADD231PS  (R11)(BX*1), Y14, Y13
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Y14
-	VFMADD231PS  (R11), Y14, Y0
-	VFMADD231PS  32(R11), Y14, Y1
-	VFMADD231PS  64(R11), Y14, Y2
-	VFMADD231PS  96(R11), Y14, Y3
-	VFMADD231PS  128(R11), Y14, Y4
-	VFMADD231PS  160(R11), Y14, Y5
-	VFMADD231PS  192(R11), Y14, Y6
-	VFMADD231PS  224(R11), Y14, Y7
-	VFMADD231PS  256(R11), Y14, Y8
-	VFMADD231PS  288(R11), Y14, Y9
-	VFMADD231PS  320(R11), Y14, Y10
-	VFMADD231PS  352(R11), Y14, Y11
-	VFMADD231PS  384(R11), Y14, Y12
-	VFMADD231PS  (R11)(BX*1), Y14, Y13
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, 352(DI)
-	VMOVUPS Y12, 384(DI)
-	VMOVUPS Y13, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x14AVX2(t *byte)
-// Requires: AVX, FMA3
-TEXT ·spmmt4x14AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	VMOVUPS 64(DI), Y2
-	VMOVUPS 96(DI), Y3
-	VMOVUPS 128(DI), Y4
-	VMOVUPS 160(DI), Y5
-	VMOVUPS 192(DI), Y6
-	VMOVUPS 224(DI), Y7
-	VMOVUPS 256(DI), Y8
-	VMOVUPS 288(DI), Y9
-	VMOVUPS 320(DI), Y10
-	VMOVUPS 352(DI), Y11
-	VMOVUPS 384(DI), Y12
-	VMOVUPS (DI)(R11*1), Y13
-	JMP     entry
-
-fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	VXORPS Y13, Y13, Y13
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Y14
-	VFMADD231PS  (R11), Y14, Y0
-	VFMADD231PS  32(R11), Y14, Y1
-	VFMADD231PS  64(R11), Y14, Y2
-	VFMADD231PS  96(R11), Y14, Y3
-	VFMADD231PS  128(R11), Y14, Y4
-	VFMADD231PS  160(R11), Y14, Y5
-	VFMADD231PS  192(R11), Y14, Y6
-	VFMADD231PS  224(R11), Y14, Y7
-	VFMADD231PS  256(R11), Y14, Y8
-	VFMADD231PS  288(R11), Y14, Y9
-	VFMADD231PS  320(R11), Y14, Y10
-	VFMADD231PS  352(R11), Y14, Y11
-	VFMADD231PS  384(R11), Y14, Y12
-	VFMADD231PS  (R11)(BX*1), Y14, Y13
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Y14
-	VFMADD231PS  (R11), Y14, Y0
-	VFMADD231PS  32(R11), Y14, Y1
-	VFMADD231PS  64(R11), Y14, Y2
-	VFMADD231PS  96(R11), Y14, Y3
-	VFMADD231PS  128(R11), Y14, Y4
-	VFMADD231PS  160(R11), Y14, Y5
-	VFMADD231PS  192(R11), Y14, Y6
-	VFMADD231PS  224(R11), Y14, Y7
-	VFMADD231PS  256(R11), Y14, Y8
-	VFMADD231PS  288(R11), Y14, Y9
-	VFMADD231PS  320(R11), Y14, Y10
-	VFMADD231PS  352(R11), Y14, Y11
-	VFMADD231PS  384(R11), Y14, Y12
-	VFMADD231PS  (R11)(BX*1), Y14, Y13
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Y14
-	VFMADD231PS  (R11), Y14, Y0
-	VFMADD231PS  32(R11), Y14, Y1
-	VFMADD231PS  64(R11), Y14, Y2
-	VFMADD231PS  96(R11), Y14, Y3
-	VFMADD231PS  128(R11), Y14, Y4
-	VFMADD231PS  160(R11), Y14, Y5
-	VFMADD231PS  192(R11), Y14, Y6
-	VFMADD231PS  224(R11), Y14, Y7
-	VFMADD231PS  256(R11), Y14, Y8
-	VFMADD231PS  288(R11), Y14, Y9
-	VFMADD231PS  320(R11), Y14, Y10
-	VFMADD231PS  352(R11), Y14, Y11
-	VFMADD231PS  384(R11), Y14, Y12
-	VFMADD231PS  (R11)(BX*1), Y14, Y13
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Y14
-	VFMADD231PS  (R11), Y14, Y0
-	VFMADD231PS  32(R11), Y14, Y1
-	VFMADD231PS  64(R11), Y14, Y2
-	VFMADD231PS  96(R11), Y14, Y3
-	VFMADD231PS  128(R11), Y14, Y4
-	VFMADD231PS  160(R11), Y14, Y5
-	VFMADD231PS  192(R11), Y14, Y6
-	VFMADD231PS  224(R11), Y14, Y7
-	VFMADD231PS  256(R11), Y14, Y8
-	VFMADD231PS  288(R11), Y14, Y9
-	VFMADD231PS  320(R11), Y14, Y10
-	VFMADD231PS  352(R11), Y14, Y11
-	VFMADD231PS  384(R11), Y14, Y12
-	VFMADD231PS  (R11)(BX*1), Y14, Y13
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, 352(DI)
-	VMOVUPS Y12, 384(DI)
-	VMOVUPS Y13, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
 // func packRowsAVX2(dst *float32, src *float32, rows int, vectors int, lddst int, ldsrc int, lastdst int, lastsrc int, mask *int32)
 // Requires: AVX
 TEXT ·packRowsAVX2(SB), NOSPLIT, $0-72
@@ -5320,61 +9137,649 @@ done:
 	RET
 
 // func spmm1x1AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
 	MOVQ 56(AX), DX
-	ADDQ 88(AX), CX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), BX
-	CMPQ    BX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), SI
-	MOVLQSX (SI)(BX*4), SI
-	INCQ    BX
-	MOVQ    BX, 128(AX)
-	MOVQ    104(AX), BX
-	MOVQ    32(AX), R8
-	MOVLQSX (R8)(SI*4), DI
-	MOVLQSX 4(R8)(SI*4), R8
-	SUBQ    80(AX), SI
-	IMULQ   72(AX), SI
-	ADDQ    8(AX), SI
-	MOVQ    DI, R9
-	IMULQ   BX, R9
-	ADDQ    48(AX), R9
-	MOVQ    40(AX), R10
-	LEAQ    (R10)(DI*2), DI
-	LEAQ    (R10)(R8*2), R8
-	MOVQ    112(AX), R10
-	TESTQ   R10, R10
-	JZ      fresh
-	CMPQ    DI, R8
-	JE      row
-	MOVQ    96(AX), R10
-	VMOVUPS (SI)(R10*1), Z0
-	JMP     entry
+	MOVQ       128(AX), CX
+	MOVQ       24(AX), SI
+	SUBQ       CX, SI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(CX*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), CX
+	MOVLQSX    (CX)(R8*4), R9
+	MOVLQSX    4(CX)(R8*4), CX
+	SUBQ       R9, CX
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    16(DI), R8
+	MOVQ       32(AX), R11
+	MOVLQSX    (R11)(R8*4), R10
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	MOVQ       40(AX), R11
+	PREFETCHT0 (R11)(R10*2)
+	IMULQ      104(AX), R10
+	ADDQ       48(AX), R10
+	PREFETCHT0 (R10)
+	MOVLQSX    20(DI), R8
+	MOVQ       32(AX), R11
+	MOVLQSX    (R11)(R8*4), R10
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	MOVQ       40(AX), R11
+	PREFETCHT0 (R11)(R10*2)
+	IMULQ      104(AX), R10
+	ADDQ       48(AX), R10
+	PREFETCHT0 (R10)
+	MOVLQSX    24(DI), R8
+	MOVQ       32(AX), R11
+	MOVLQSX    (R11)(R8*4), R10
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	MOVQ       40(AX), R11
+	PREFETCHT0 (R11)(R10*2)
+	IMULQ      104(AX), R10
+	ADDQ       48(AX), R10
+	PREFETCHT0 (R10)
+	MOVLQSX    28(DI), R8
+	MOVQ       32(AX), R11
+	MOVLQSX    (R11)(R8*4), R10
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	MOVQ       40(AX), R11
+	PREFETCHT0 (R11)(R10*2)
+	IMULQ      104(AX), R10
+	ADDQ       48(AX), R10
+	PREFETCHT0 (R10)
+	CMPQ       SI, $0x04
+	JL         alone
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R10
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       SI, CX
+	JNE        alone
+	MOVLQSX    8(DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R11
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 160(AX)
+	CMPQ       SI, CX
+	JNE        alone
+	MOVLQSX    12(DI), DI
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(DI*4), R8
+	MOVLQSX    4(SI)(DI*4), SI
+	SUBQ       R8, SI
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 168(AX)
+	CMPQ       SI, CX
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      CX, CX
+	JZ         row
+	MOVQ       96(AX), SI
+	MOVQ       144(AX), DI
+	VMOVUPS    (DI)(SI*1), Z0
+	MOVQ       152(AX), DI
+	VMOVUPS    (DI)(SI*1), Z1
+	MOVQ       160(AX), DI
+	VMOVUPS    (DI)(SI*1), Z2
+	MOVQ       168(AX), DI
+	VMOVUPS    (DI)(SI*1), Z3
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Z0, Z0, Z0
-	CMPQ   DI, R8
-	JE     store
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	TESTQ  CX, CX
+	JZ     group_store
 
-entry:
-	MOVWQZX      (DI), R10
-	IMULQ        DX, R10
-	VBROADCASTSS (R9), Z1
-	VFMADD231PS  (CX)(R10*1), Z1, Z0
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
-	JNE          entry
+group_start:
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
-store:
-	MOVQ    96(AX), BX
-	VMOVUPS Z0, (SI)(BX*1)
+group_entry:
+	MOVWQZX      (SI)(R9*2), R12
+	IMULQ        DX, R12
+	VBROADCASTSS (DI)(R9*4), Z4
+	VFMADD231PS  (BX)(R12*1), Z4, Z0
+	INCQ         R9
+	MOVWQZX      (SI)(R10*2), R12
+	IMULQ        DX, R12
+	VBROADCASTSS (DI)(R10*4), Z4
+	VFMADD231PS  (BX)(R12*1), Z4, Z1
+	INCQ         R10
+	MOVWQZX      (SI)(R11*2), R12
+	IMULQ        DX, R12
+	VBROADCASTSS (DI)(R11*4), Z4
+	VFMADD231PS  (BX)(R12*1), Z4, Z2
+	INCQ         R11
+	MOVWQZX      (SI)(R8*2), R12
+	IMULQ        DX, R12
+	VBROADCASTSS (DI)(R8*4), Z4
+	VFMADD231PS  (BX)(R12*1), Z4, Z3
+	INCQ         R8
+	DECQ         CX
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), CX
+	MOVQ    144(AX), SI
+	VMOVUPS Z0, (SI)(CX*1)
+	MOVQ    152(AX), SI
+	VMOVUPS Z1, (SI)(CX*1)
+	MOVQ    160(AX), SI
+	VMOVUPS Z2, (SI)(CX*1)
+	MOVQ    168(AX), SI
+	VMOVUPS Z3, (SI)(CX*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   CX, CX
+	JZ      row
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS (DI)(SI*1), Z0
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	TESTQ  CX, CX
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
+
+one_entry:
+	MOVWQZX      (SI)(R9*2), R8
+	IMULQ        DX, R8
+	VBROADCASTSS (DI)(R9*4), Z1
+	VFMADD231PS  (BX)(R8*1), Z1, Z0
+	INCQ         R9
+	DECQ         CX
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), CX
+	MOVQ    144(AX), SI
+	VMOVUPS Z0, (SI)(CX*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x1AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x1AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    16(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    20(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    24(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    28(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x04
+	JL         alone
+	MOVLQSX    4(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R11
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R11, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R12
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R12, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 160(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 168(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8)(DI*1), Z0
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8)(DI*1), Z1
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8)(DI*1), Z2
+	MOVQ       168(AX), R8
+	VMOVUPS    (R8)(DI*1), Z3
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R10*8), Z4
+	VFMADD231PS  (BX)(R13*1), Z4, Z0
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R10*8), Z4
+	VFMADD231PS  (BX)(R13*1), Z4, Z0
+	INCQ         R10
+	MOVWQZX      (DI)(R11*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R11*8), Z4
+	VFMADD231PS  (BX)(R13*1), Z4, Z1
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R11*8), Z4
+	VFMADD231PS  (BX)(R13*1), Z4, Z1
+	INCQ         R11
+	MOVWQZX      (DI)(R12*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R12*8), Z4
+	VFMADD231PS  (BX)(R13*1), Z4, Z2
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R12*8), Z4
+	VFMADD231PS  (BX)(R13*1), Z4, Z2
+	INCQ         R12
+	MOVWQZX      (DI)(R9*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R9*8), Z4
+	VFMADD231PS  (BX)(R13*1), Z4, Z3
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R9*8), Z4
+	VFMADD231PS  (BX)(R13*1), Z4, Z3
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z1, (DI)(SI*1)
+	MOVQ    160(AX), DI
+	VMOVUPS Z2, (DI)(SI*1)
+	MOVQ    168(AX), DI
+	VMOVUPS Z3, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8)(DI*1), Z0
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Z1
+	VFMADD231PS  (BX)(R9*1), Z1, Z0
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Z1
+	VFMADD231PS  (BX)(R9*1), Z1, Z0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x1AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x1AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8)(DI*1), Z0
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8)(DI*1), Z1
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Z2
+	VFMADD231PS  (BX)(R8*1), Z2, Z0
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Z2
+	VFMADD231PS  (BX)(R8*1), Z2, Z0
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Z2
+	VFMADD231PS  (BX)(R8*1), Z2, Z0
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Z2
+	VFMADD231PS  (BX)(R8*1), Z2, Z0
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Z2
+	VFMADD231PS  (BX)(R8*1), Z2, Z1
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Z2
+	VFMADD231PS  (BX)(R8*1), Z2, Z1
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Z2
+	VFMADD231PS  (BX)(R8*1), Z2, Z1
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Z2
+	VFMADD231PS  (BX)(R8*1), Z2, Z1
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z1, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8)(DI*1), Z0
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z1
+	VFMADD231PS  (BX)(R8*1), Z1, Z0
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z1
+	VFMADD231PS  (BX)(R8*1), Z1, Z0
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z1
+	VFMADD231PS  (BX)(R8*1), Z1, Z0
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z1
+	VFMADD231PS  (BX)(R8*1), Z1, Z0
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)(SI*1)
 	JMP     row
 
 done:
@@ -5382,64 +9787,723 @@ done:
 	RET
 
 // func spmm1x2AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(R11*1), Z1
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    16(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    20(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    24(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    28(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x04
+	JL         alone
+	MOVLQSX    4(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R11
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R11, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R12
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R12, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 160(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 168(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    (R8)(DI*1), Z1
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z2
+	VMOVUPS    (R8)(DI*1), Z3
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8), Z4
+	VMOVUPS    (R8)(DI*1), Z5
+	MOVQ       168(AX), R8
+	VMOVUPS    (R8), Z6
+	VMOVUPS    (R8)(DI*1), Z7
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z2
-	VFMADD231PS  (CX)(R11*1), Z2, Z0
-	VFMADD231PS  (DX)(R11*1), Z2, Z1
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R10*4), Z8
+	VFMADD231PS  (CX)(R13*1), Z8, Z0
+	VFMADD231PS  (BX)(R13*1), Z8, Z1
+	INCQ         R10
+	MOVWQZX      (DI)(R11*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R11*4), Z8
+	VFMADD231PS  (CX)(R13*1), Z8, Z2
+	VFMADD231PS  (BX)(R13*1), Z8, Z3
+	INCQ         R11
+	MOVWQZX      (DI)(R12*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R12*4), Z8
+	VFMADD231PS  (CX)(R13*1), Z8, Z4
+	VFMADD231PS  (BX)(R13*1), Z8, Z5
+	INCQ         R12
+	MOVWQZX      (DI)(R9*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R9*4), Z8
+	VFMADD231PS  (CX)(R13*1), Z8, Z6
+	VFMADD231PS  (BX)(R13*1), Z8, Z7
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, (DI)(SI*1)
+	MOVQ    160(AX), DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, (DI)(SI*1)
+	MOVQ    168(AX), DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS (R8)(DI*1), Z1
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Z2
+	VFMADD231PS  (CX)(R9*1), Z2, Z0
+	VFMADD231PS  (BX)(R9*1), Z2, Z1
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x2AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x2AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    16(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    20(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    24(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    28(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x04
+	JL         alone
+	MOVLQSX    4(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R11
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R11, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R12
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R12, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 160(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 168(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    (R8)(DI*1), Z1
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z2
+	VMOVUPS    (R8)(DI*1), Z3
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8), Z4
+	VMOVUPS    (R8)(DI*1), Z5
+	MOVQ       168(AX), R8
+	VMOVUPS    (R8), Z6
+	VMOVUPS    (R8)(DI*1), Z7
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R10*8), Z8
+	VFMADD231PS  (R13), Z8, Z0
+	VFMADD231PS  (BX)(R13*1), Z8, Z1
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R10*8), Z8
+	VFMADD231PS  (R13), Z8, Z0
+	VFMADD231PS  (BX)(R13*1), Z8, Z1
+	INCQ         R10
+	MOVWQZX      (DI)(R11*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R11*8), Z8
+	VFMADD231PS  (R13), Z8, Z2
+	VFMADD231PS  (BX)(R13*1), Z8, Z3
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R11*8), Z8
+	VFMADD231PS  (R13), Z8, Z2
+	VFMADD231PS  (BX)(R13*1), Z8, Z3
+	INCQ         R11
+	MOVWQZX      (DI)(R12*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R12*8), Z8
+	VFMADD231PS  (R13), Z8, Z4
+	VFMADD231PS  (BX)(R13*1), Z8, Z5
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R12*8), Z8
+	VFMADD231PS  (R13), Z8, Z4
+	VFMADD231PS  (BX)(R13*1), Z8, Z5
+	INCQ         R12
+	MOVWQZX      (DI)(R9*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R9*8), Z8
+	VFMADD231PS  (R13), Z8, Z6
+	VFMADD231PS  (BX)(R13*1), Z8, Z7
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R9*8), Z8
+	VFMADD231PS  (R13), Z8, Z6
+	VFMADD231PS  (BX)(R13*1), Z8, Z7
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, (DI)(SI*1)
+	MOVQ    160(AX), DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, (DI)(SI*1)
+	MOVQ    168(AX), DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS (R8)(DI*1), Z1
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Z2
+	VFMADD231PS  (R9), Z2, Z0
+	VFMADD231PS  (BX)(R9*1), Z2, Z1
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Z2
+	VFMADD231PS  (R9), Z2, Z0
+	VFMADD231PS  (BX)(R9*1), Z2, Z1
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x2AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x2AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    (R8)(DI*1), Z1
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z2
+	VMOVUPS    (R8)(DI*1), Z3
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (BX)(R8*1), Z4, Z1
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (BX)(R8*1), Z4, Z1
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (BX)(R8*1), Z4, Z1
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (BX)(R8*1), Z4, Z1
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Z4
+	VFMADD231PS  (R8), Z4, Z2
+	VFMADD231PS  (BX)(R8*1), Z4, Z3
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Z4
+	VFMADD231PS  (R8), Z4, Z2
+	VFMADD231PS  (BX)(R8*1), Z4, Z3
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Z4
+	VFMADD231PS  (R8), Z4, Z2
+	VFMADD231PS  (BX)(R8*1), Z4, Z3
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Z4
+	VFMADD231PS  (R8), Z4, Z2
+	VFMADD231PS  (BX)(R8*1), Z4, Z3
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS (R8)(DI*1), Z1
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z2
+	VFMADD231PS  (R8), Z2, Z0
+	VFMADD231PS  (BX)(R8*1), Z2, Z1
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z2
+	VFMADD231PS  (R8), Z2, Z0
+	VFMADD231PS  (BX)(R8*1), Z2, Z1
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z2
+	VFMADD231PS  (R8), Z2, Z0
+	VFMADD231PS  (BX)(R8*1), Z2, Z1
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z2
+	VFMADD231PS  (R8), Z2, Z0
+	VFMADD231PS  (BX)(R8*1), Z2, Z1
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, (DI)(SI*1)
 	JMP     row
@@ -5449,67 +10513,798 @@ done:
 	RET
 
 // func spmm1x3AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x3AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(R11*1), Z2
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    16(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    20(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    24(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    28(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x04
+	JL         alone
+	MOVLQSX    4(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R11
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R11, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R12
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R12, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 160(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 168(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    (R8)(DI*1), Z2
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z3
+	VMOVUPS    64(R8), Z4
+	VMOVUPS    (R8)(DI*1), Z5
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8), Z6
+	VMOVUPS    64(R8), Z7
+	VMOVUPS    (R8)(DI*1), Z8
+	MOVQ       168(AX), R8
+	VMOVUPS    (R8), Z9
+	VMOVUPS    64(R8), Z10
+	VMOVUPS    (R8)(DI*1), Z11
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z3
-	VFMADD231PS  (CX)(R11*1), Z3, Z0
-	VFMADD231PS  64(CX)(R11*1), Z3, Z1
-	VFMADD231PS  (DX)(R11*1), Z3, Z2
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R10*4), Z12
+	VFMADD231PS  (CX)(R13*1), Z12, Z0
+	VFMADD231PS  64(CX)(R13*1), Z12, Z1
+	VFMADD231PS  (BX)(R13*1), Z12, Z2
+	INCQ         R10
+	MOVWQZX      (DI)(R11*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R11*4), Z12
+	VFMADD231PS  (CX)(R13*1), Z12, Z3
+	VFMADD231PS  64(CX)(R13*1), Z12, Z4
+	VFMADD231PS  (BX)(R13*1), Z12, Z5
+	INCQ         R11
+	MOVWQZX      (DI)(R12*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R12*4), Z12
+	VFMADD231PS  (CX)(R13*1), Z12, Z6
+	VFMADD231PS  64(CX)(R13*1), Z12, Z7
+	VFMADD231PS  (BX)(R13*1), Z12, Z8
+	INCQ         R12
+	MOVWQZX      (DI)(R9*2), R13
+	IMULQ        DX, R13
+	VBROADCASTSS (R8)(R9*4), Z12
+	VFMADD231PS  (CX)(R13*1), Z12, Z9
+	VFMADD231PS  64(CX)(R13*1), Z12, Z10
+	VFMADD231PS  (BX)(R13*1), Z12, Z11
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+	VMOVUPS Z5, (DI)(SI*1)
+	MOVQ    160(AX), DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	VMOVUPS Z8, (DI)(SI*1)
+	MOVQ    168(AX), DI
+	VMOVUPS Z9, (DI)
+	VMOVUPS Z10, 64(DI)
+	VMOVUPS Z11, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS (R8)(DI*1), Z2
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Z3
+	VFMADD231PS  (CX)(R9*1), Z3, Z0
+	VFMADD231PS  64(CX)(R9*1), Z3, Z1
+	VFMADD231PS  (BX)(R9*1), Z3, Z2
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x3AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x3AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    16(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    20(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    24(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    28(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x04
+	JL         alone
+	MOVLQSX    4(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R11
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R11, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R9*4), R12
+	MOVLQSX    4(DI)(R9*4), DI
+	SUBQ       R12, DI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 160(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 168(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x04, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    (R8)(DI*1), Z2
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z3
+	VMOVUPS    64(R8), Z4
+	VMOVUPS    (R8)(DI*1), Z5
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8), Z6
+	VMOVUPS    64(R8), Z7
+	VMOVUPS    (R8)(DI*1), Z8
+	MOVQ       168(AX), R8
+	VMOVUPS    (R8), Z9
+	VMOVUPS    64(R8), Z10
+	VMOVUPS    (R8)(DI*1), Z11
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R10*8), Z12
+	VFMADD231PS  (R13), Z12, Z0
+	VFMADD231PS  64(R13), Z12, Z1
+	VFMADD231PS  (BX)(R13*1), Z12, Z2
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R10*8), Z12
+	VFMADD231PS  (R13), Z12, Z0
+	VFMADD231PS  64(R13), Z12, Z1
+	VFMADD231PS  (BX)(R13*1), Z12, Z2
+	INCQ         R10
+	MOVWQZX      (DI)(R11*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R11*8), Z12
+	VFMADD231PS  (R13), Z12, Z3
+	VFMADD231PS  64(R13), Z12, Z4
+	VFMADD231PS  (BX)(R13*1), Z12, Z5
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R11*8), Z12
+	VFMADD231PS  (R13), Z12, Z3
+	VFMADD231PS  64(R13), Z12, Z4
+	VFMADD231PS  (BX)(R13*1), Z12, Z5
+	INCQ         R11
+	MOVWQZX      (DI)(R12*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R12*8), Z12
+	VFMADD231PS  (R13), Z12, Z6
+	VFMADD231PS  64(R13), Z12, Z7
+	VFMADD231PS  (BX)(R13*1), Z12, Z8
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R12*8), Z12
+	VFMADD231PS  (R13), Z12, Z6
+	VFMADD231PS  64(R13), Z12, Z7
+	VFMADD231PS  (BX)(R13*1), Z12, Z8
+	INCQ         R12
+	MOVWQZX      (DI)(R9*2), R13
+	IMULQ        DX, R13
+	LEAQ         (CX)(R13*2), R13
+	VBROADCASTSS (R8)(R9*8), Z12
+	VFMADD231PS  (R13), Z12, Z9
+	VFMADD231PS  64(R13), Z12, Z10
+	VFMADD231PS  (BX)(R13*1), Z12, Z11
+	ADDQ         DX, R13
+	VBROADCASTSS 4(R8)(R9*8), Z12
+	VFMADD231PS  (R13), Z12, Z9
+	VFMADD231PS  64(R13), Z12, Z10
+	VFMADD231PS  (BX)(R13*1), Z12, Z11
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+	VMOVUPS Z5, (DI)(SI*1)
+	MOVQ    160(AX), DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	VMOVUPS Z8, (DI)(SI*1)
+	MOVQ    168(AX), DI
+	VMOVUPS Z9, (DI)
+	VMOVUPS Z10, 64(DI)
+	VMOVUPS Z11, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS (R8)(DI*1), Z2
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Z3
+	VFMADD231PS  (R9), Z3, Z0
+	VFMADD231PS  64(R9), Z3, Z1
+	VFMADD231PS  (BX)(R9*1), Z3, Z2
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Z3
+	VFMADD231PS  (R9), Z3, Z0
+	VFMADD231PS  64(R9), Z3, Z1
+	VFMADD231PS  (BX)(R9*1), Z3, Z2
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x3AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x3AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    (R8)(DI*1), Z2
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z3
+	VMOVUPS    64(R8), Z4
+	VMOVUPS    (R8)(DI*1), Z5
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  (BX)(R8*1), Z6, Z2
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  (BX)(R8*1), Z6, Z2
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  (BX)(R8*1), Z6, Z2
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  (BX)(R8*1), Z6, Z2
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Z6
+	VFMADD231PS  (R8), Z6, Z3
+	VFMADD231PS  64(R8), Z6, Z4
+	VFMADD231PS  (BX)(R8*1), Z6, Z5
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Z6
+	VFMADD231PS  (R8), Z6, Z3
+	VFMADD231PS  64(R8), Z6, Z4
+	VFMADD231PS  (BX)(R8*1), Z6, Z5
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Z6
+	VFMADD231PS  (R8), Z6, Z3
+	VFMADD231PS  64(R8), Z6, Z4
+	VFMADD231PS  (BX)(R8*1), Z6, Z5
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Z6
+	VFMADD231PS  (R8), Z6, Z3
+	VFMADD231PS  64(R8), Z6, Z4
+	VFMADD231PS  (BX)(R8*1), Z6, Z5
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+	VMOVUPS Z5, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS (R8)(DI*1), Z2
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z3
+	VFMADD231PS  (R8), Z3, Z0
+	VFMADD231PS  64(R8), Z3, Z1
+	VFMADD231PS  (BX)(R8*1), Z3, Z2
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z3
+	VFMADD231PS  (R8), Z3, Z0
+	VFMADD231PS  64(R8), Z3, Z1
+	VFMADD231PS  (BX)(R8*1), Z3, Z2
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z3
+	VFMADD231PS  (R8), Z3, Z0
+	VFMADD231PS  64(R8), Z3, Z1
+	VFMADD231PS  (BX)(R8*1), Z3, Z2
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z3
+	VFMADD231PS  (R8), Z3, Z0
+	VFMADD231PS  64(R8), Z3, Z1
+	VFMADD231PS  (BX)(R8*1), Z3, Z2
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, (DI)(SI*1)
@@ -5520,70 +11315,667 @@ done:
 	RET
 
 // func spmm1x4AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS (DI)(R11*1), Z3
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    (R8)(DI*1), Z3
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z4
+	VMOVUPS    64(R8), Z5
+	VMOVUPS    128(R8), Z6
+	VMOVUPS    (R8)(DI*1), Z7
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z4
-	VFMADD231PS  (CX)(R11*1), Z4, Z0
-	VFMADD231PS  64(CX)(R11*1), Z4, Z1
-	VFMADD231PS  128(CX)(R11*1), Z4, Z2
-	VFMADD231PS  (DX)(R11*1), Z4, Z3
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R10*4), Z8
+	VFMADD231PS  (CX)(R11*1), Z8, Z0
+	VFMADD231PS  64(CX)(R11*1), Z8, Z1
+	VFMADD231PS  128(CX)(R11*1), Z8, Z2
+	VFMADD231PS  (BX)(R11*1), Z8, Z3
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R9*4), Z8
+	VFMADD231PS  (CX)(R11*1), Z8, Z4
+	VFMADD231PS  64(CX)(R11*1), Z8, Z5
+	VFMADD231PS  128(CX)(R11*1), Z8, Z6
+	VFMADD231PS  (BX)(R11*1), Z8, Z7
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS (R8)(DI*1), Z3
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Z4
+	VFMADD231PS  (CX)(R9*1), Z4, Z0
+	VFMADD231PS  64(CX)(R9*1), Z4, Z1
+	VFMADD231PS  128(CX)(R9*1), Z4, Z2
+	VFMADD231PS  (BX)(R9*1), Z4, Z3
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x4AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x4AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    (R8)(DI*1), Z3
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z4
+	VMOVUPS    64(R8), Z5
+	VMOVUPS    128(R8), Z6
+	VMOVUPS    (R8)(DI*1), Z7
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R10*8), Z8
+	VFMADD231PS  (R11), Z8, Z0
+	VFMADD231PS  64(R11), Z8, Z1
+	VFMADD231PS  128(R11), Z8, Z2
+	VFMADD231PS  (BX)(R11*1), Z8, Z3
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R10*8), Z8
+	VFMADD231PS  (R11), Z8, Z0
+	VFMADD231PS  64(R11), Z8, Z1
+	VFMADD231PS  128(R11), Z8, Z2
+	VFMADD231PS  (BX)(R11*1), Z8, Z3
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R9*8), Z8
+	VFMADD231PS  (R11), Z8, Z4
+	VFMADD231PS  64(R11), Z8, Z5
+	VFMADD231PS  128(R11), Z8, Z6
+	VFMADD231PS  (BX)(R11*1), Z8, Z7
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R9*8), Z8
+	VFMADD231PS  (R11), Z8, Z4
+	VFMADD231PS  64(R11), Z8, Z5
+	VFMADD231PS  128(R11), Z8, Z6
+	VFMADD231PS  (BX)(R11*1), Z8, Z7
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS (R8)(DI*1), Z3
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Z4
+	VFMADD231PS  (R9), Z4, Z0
+	VFMADD231PS  64(R9), Z4, Z1
+	VFMADD231PS  128(R9), Z4, Z2
+	VFMADD231PS  (BX)(R9*1), Z4, Z3
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Z4
+	VFMADD231PS  (R9), Z4, Z0
+	VFMADD231PS  64(R9), Z4, Z1
+	VFMADD231PS  128(R9), Z4, Z2
+	VFMADD231PS  (BX)(R9*1), Z4, Z3
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x4AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x4AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    (R8)(DI*1), Z3
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z4
+	VMOVUPS    64(R8), Z5
+	VMOVUPS    128(R8), Z6
+	VMOVUPS    (R8)(DI*1), Z7
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  (BX)(R8*1), Z8, Z3
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  (BX)(R8*1), Z8, Z3
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  (BX)(R8*1), Z8, Z3
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  (BX)(R8*1), Z8, Z3
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Z8
+	VFMADD231PS  (R8), Z8, Z4
+	VFMADD231PS  64(R8), Z8, Z5
+	VFMADD231PS  128(R8), Z8, Z6
+	VFMADD231PS  (BX)(R8*1), Z8, Z7
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Z8
+	VFMADD231PS  (R8), Z8, Z4
+	VFMADD231PS  64(R8), Z8, Z5
+	VFMADD231PS  128(R8), Z8, Z6
+	VFMADD231PS  (BX)(R8*1), Z8, Z7
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Z8
+	VFMADD231PS  (R8), Z8, Z4
+	VFMADD231PS  64(R8), Z8, Z5
+	VFMADD231PS  128(R8), Z8, Z6
+	VFMADD231PS  (BX)(R8*1), Z8, Z7
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Z8
+	VFMADD231PS  (R8), Z8, Z4
+	VFMADD231PS  64(R8), Z8, Z5
+	VFMADD231PS  128(R8), Z8, Z6
+	VFMADD231PS  (BX)(R8*1), Z8, Z7
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS (R8)(DI*1), Z3
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  64(R8), Z4, Z1
+	VFMADD231PS  128(R8), Z4, Z2
+	VFMADD231PS  (BX)(R8*1), Z4, Z3
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  64(R8), Z4, Z1
+	VFMADD231PS  128(R8), Z4, Z2
+	VFMADD231PS  (BX)(R8*1), Z4, Z3
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  64(R8), Z4, Z1
+	VFMADD231PS  128(R8), Z4, Z2
+	VFMADD231PS  (BX)(R8*1), Z4, Z3
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  64(R8), Z4, Z1
+	VFMADD231PS  128(R8), Z4, Z2
+	VFMADD231PS  (BX)(R8*1), Z4, Z3
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -5595,73 +11987,720 @@ done:
 	RET
 
 // func spmm1x5AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x5AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS (DI)(R11*1), Z4
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    (R8)(DI*1), Z4
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z5
+	VMOVUPS    64(R8), Z6
+	VMOVUPS    128(R8), Z7
+	VMOVUPS    192(R8), Z8
+	VMOVUPS    (R8)(DI*1), Z9
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z5
-	VFMADD231PS  (CX)(R11*1), Z5, Z0
-	VFMADD231PS  64(CX)(R11*1), Z5, Z1
-	VFMADD231PS  128(CX)(R11*1), Z5, Z2
-	VFMADD231PS  192(CX)(R11*1), Z5, Z3
-	VFMADD231PS  (DX)(R11*1), Z5, Z4
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R10*4), Z10
+	VFMADD231PS  (CX)(R11*1), Z10, Z0
+	VFMADD231PS  64(CX)(R11*1), Z10, Z1
+	VFMADD231PS  128(CX)(R11*1), Z10, Z2
+	VFMADD231PS  192(CX)(R11*1), Z10, Z3
+	VFMADD231PS  (BX)(R11*1), Z10, Z4
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R9*4), Z10
+	VFMADD231PS  (CX)(R11*1), Z10, Z5
+	VFMADD231PS  64(CX)(R11*1), Z10, Z6
+	VFMADD231PS  128(CX)(R11*1), Z10, Z7
+	VFMADD231PS  192(CX)(R11*1), Z10, Z8
+	VFMADD231PS  (BX)(R11*1), Z10, Z9
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z5, (DI)
+	VMOVUPS Z6, 64(DI)
+	VMOVUPS Z7, 128(DI)
+	VMOVUPS Z8, 192(DI)
+	VMOVUPS Z9, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS (R8)(DI*1), Z4
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Z5
+	VFMADD231PS  (CX)(R9*1), Z5, Z0
+	VFMADD231PS  64(CX)(R9*1), Z5, Z1
+	VFMADD231PS  128(CX)(R9*1), Z5, Z2
+	VFMADD231PS  192(CX)(R9*1), Z5, Z3
+	VFMADD231PS  (BX)(R9*1), Z5, Z4
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x5AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x5AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    (R8)(DI*1), Z4
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z5
+	VMOVUPS    64(R8), Z6
+	VMOVUPS    128(R8), Z7
+	VMOVUPS    192(R8), Z8
+	VMOVUPS    (R8)(DI*1), Z9
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R10*8), Z10
+	VFMADD231PS  (R11), Z10, Z0
+	VFMADD231PS  64(R11), Z10, Z1
+	VFMADD231PS  128(R11), Z10, Z2
+	VFMADD231PS  192(R11), Z10, Z3
+	VFMADD231PS  (BX)(R11*1), Z10, Z4
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R10*8), Z10
+	VFMADD231PS  (R11), Z10, Z0
+	VFMADD231PS  64(R11), Z10, Z1
+	VFMADD231PS  128(R11), Z10, Z2
+	VFMADD231PS  192(R11), Z10, Z3
+	VFMADD231PS  (BX)(R11*1), Z10, Z4
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R9*8), Z10
+	VFMADD231PS  (R11), Z10, Z5
+	VFMADD231PS  64(R11), Z10, Z6
+	VFMADD231PS  128(R11), Z10, Z7
+	VFMADD231PS  192(R11), Z10, Z8
+	VFMADD231PS  (BX)(R11*1), Z10, Z9
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R9*8), Z10
+	VFMADD231PS  (R11), Z10, Z5
+	VFMADD231PS  64(R11), Z10, Z6
+	VFMADD231PS  128(R11), Z10, Z7
+	VFMADD231PS  192(R11), Z10, Z8
+	VFMADD231PS  (BX)(R11*1), Z10, Z9
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z5, (DI)
+	VMOVUPS Z6, 64(DI)
+	VMOVUPS Z7, 128(DI)
+	VMOVUPS Z8, 192(DI)
+	VMOVUPS Z9, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS (R8)(DI*1), Z4
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Z5
+	VFMADD231PS  (R9), Z5, Z0
+	VFMADD231PS  64(R9), Z5, Z1
+	VFMADD231PS  128(R9), Z5, Z2
+	VFMADD231PS  192(R9), Z5, Z3
+	VFMADD231PS  (BX)(R9*1), Z5, Z4
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Z5
+	VFMADD231PS  (R9), Z5, Z0
+	VFMADD231PS  64(R9), Z5, Z1
+	VFMADD231PS  128(R9), Z5, Z2
+	VFMADD231PS  192(R9), Z5, Z3
+	VFMADD231PS  (BX)(R9*1), Z5, Z4
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x5AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x5AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    (R8)(DI*1), Z4
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z5
+	VMOVUPS    64(R8), Z6
+	VMOVUPS    128(R8), Z7
+	VMOVUPS    192(R8), Z8
+	VMOVUPS    (R8)(DI*1), Z9
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Z10
+	VFMADD231PS  (R8), Z10, Z0
+	VFMADD231PS  64(R8), Z10, Z1
+	VFMADD231PS  128(R8), Z10, Z2
+	VFMADD231PS  192(R8), Z10, Z3
+	VFMADD231PS  (BX)(R8*1), Z10, Z4
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Z10
+	VFMADD231PS  (R8), Z10, Z0
+	VFMADD231PS  64(R8), Z10, Z1
+	VFMADD231PS  128(R8), Z10, Z2
+	VFMADD231PS  192(R8), Z10, Z3
+	VFMADD231PS  (BX)(R8*1), Z10, Z4
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Z10
+	VFMADD231PS  (R8), Z10, Z0
+	VFMADD231PS  64(R8), Z10, Z1
+	VFMADD231PS  128(R8), Z10, Z2
+	VFMADD231PS  192(R8), Z10, Z3
+	VFMADD231PS  (BX)(R8*1), Z10, Z4
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Z10
+	VFMADD231PS  (R8), Z10, Z0
+	VFMADD231PS  64(R8), Z10, Z1
+	VFMADD231PS  128(R8), Z10, Z2
+	VFMADD231PS  192(R8), Z10, Z3
+	VFMADD231PS  (BX)(R8*1), Z10, Z4
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Z10
+	VFMADD231PS  (R8), Z10, Z5
+	VFMADD231PS  64(R8), Z10, Z6
+	VFMADD231PS  128(R8), Z10, Z7
+	VFMADD231PS  192(R8), Z10, Z8
+	VFMADD231PS  (BX)(R8*1), Z10, Z9
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Z10
+	VFMADD231PS  (R8), Z10, Z5
+	VFMADD231PS  64(R8), Z10, Z6
+	VFMADD231PS  128(R8), Z10, Z7
+	VFMADD231PS  192(R8), Z10, Z8
+	VFMADD231PS  (BX)(R8*1), Z10, Z9
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Z10
+	VFMADD231PS  (R8), Z10, Z5
+	VFMADD231PS  64(R8), Z10, Z6
+	VFMADD231PS  128(R8), Z10, Z7
+	VFMADD231PS  192(R8), Z10, Z8
+	VFMADD231PS  (BX)(R8*1), Z10, Z9
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Z10
+	VFMADD231PS  (R8), Z10, Z5
+	VFMADD231PS  64(R8), Z10, Z6
+	VFMADD231PS  128(R8), Z10, Z7
+	VFMADD231PS  192(R8), Z10, Z8
+	VFMADD231PS  (BX)(R8*1), Z10, Z9
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z5, (DI)
+	VMOVUPS Z6, 64(DI)
+	VMOVUPS Z7, 128(DI)
+	VMOVUPS Z8, 192(DI)
+	VMOVUPS Z9, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS (R8)(DI*1), Z4
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z5
+	VFMADD231PS  (R8), Z5, Z0
+	VFMADD231PS  64(R8), Z5, Z1
+	VFMADD231PS  128(R8), Z5, Z2
+	VFMADD231PS  192(R8), Z5, Z3
+	VFMADD231PS  (BX)(R8*1), Z5, Z4
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z5
+	VFMADD231PS  (R8), Z5, Z0
+	VFMADD231PS  64(R8), Z5, Z1
+	VFMADD231PS  128(R8), Z5, Z2
+	VFMADD231PS  192(R8), Z5, Z3
+	VFMADD231PS  (BX)(R8*1), Z5, Z4
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z5
+	VFMADD231PS  (R8), Z5, Z0
+	VFMADD231PS  64(R8), Z5, Z1
+	VFMADD231PS  128(R8), Z5, Z2
+	VFMADD231PS  192(R8), Z5, Z3
+	VFMADD231PS  (BX)(R8*1), Z5, Z4
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z5
+	VFMADD231PS  (R8), Z5, Z0
+	VFMADD231PS  64(R8), Z5, Z1
+	VFMADD231PS  128(R8), Z5, Z2
+	VFMADD231PS  192(R8), Z5, Z3
+	VFMADD231PS  (BX)(R8*1), Z5, Z4
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -5674,76 +12713,773 @@ done:
 	RET
 
 // func spmm1x6AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x6AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS (DI)(R11*1), Z5
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    (R8)(DI*1), Z5
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z6
+	VMOVUPS    64(R8), Z7
+	VMOVUPS    128(R8), Z8
+	VMOVUPS    192(R8), Z9
+	VMOVUPS    256(R8), Z10
+	VMOVUPS    (R8)(DI*1), Z11
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z6
-	VFMADD231PS  (CX)(R11*1), Z6, Z0
-	VFMADD231PS  64(CX)(R11*1), Z6, Z1
-	VFMADD231PS  128(CX)(R11*1), Z6, Z2
-	VFMADD231PS  192(CX)(R11*1), Z6, Z3
-	VFMADD231PS  256(CX)(R11*1), Z6, Z4
-	VFMADD231PS  (DX)(R11*1), Z6, Z5
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R10*4), Z12
+	VFMADD231PS  (CX)(R11*1), Z12, Z0
+	VFMADD231PS  64(CX)(R11*1), Z12, Z1
+	VFMADD231PS  128(CX)(R11*1), Z12, Z2
+	VFMADD231PS  192(CX)(R11*1), Z12, Z3
+	VFMADD231PS  256(CX)(R11*1), Z12, Z4
+	VFMADD231PS  (BX)(R11*1), Z12, Z5
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R9*4), Z12
+	VFMADD231PS  (CX)(R11*1), Z12, Z6
+	VFMADD231PS  64(CX)(R11*1), Z12, Z7
+	VFMADD231PS  128(CX)(R11*1), Z12, Z8
+	VFMADD231PS  192(CX)(R11*1), Z12, Z9
+	VFMADD231PS  256(CX)(R11*1), Z12, Z10
+	VFMADD231PS  (BX)(R11*1), Z12, Z11
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	VMOVUPS Z8, 128(DI)
+	VMOVUPS Z9, 192(DI)
+	VMOVUPS Z10, 256(DI)
+	VMOVUPS Z11, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS (R8)(DI*1), Z5
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Z6
+	VFMADD231PS  (CX)(R9*1), Z6, Z0
+	VFMADD231PS  64(CX)(R9*1), Z6, Z1
+	VFMADD231PS  128(CX)(R9*1), Z6, Z2
+	VFMADD231PS  192(CX)(R9*1), Z6, Z3
+	VFMADD231PS  256(CX)(R9*1), Z6, Z4
+	VFMADD231PS  (BX)(R9*1), Z6, Z5
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x6AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x6AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    (R8)(DI*1), Z5
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z6
+	VMOVUPS    64(R8), Z7
+	VMOVUPS    128(R8), Z8
+	VMOVUPS    192(R8), Z9
+	VMOVUPS    256(R8), Z10
+	VMOVUPS    (R8)(DI*1), Z11
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R10*8), Z12
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	VFMADD231PS  192(R11), Z12, Z3
+	VFMADD231PS  256(R11), Z12, Z4
+	VFMADD231PS  (BX)(R11*1), Z12, Z5
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R10*8), Z12
+	VFMADD231PS  (R11), Z12, Z0
+	VFMADD231PS  64(R11), Z12, Z1
+	VFMADD231PS  128(R11), Z12, Z2
+	VFMADD231PS  192(R11), Z12, Z3
+	VFMADD231PS  256(R11), Z12, Z4
+	VFMADD231PS  (BX)(R11*1), Z12, Z5
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R9*8), Z12
+	VFMADD231PS  (R11), Z12, Z6
+	VFMADD231PS  64(R11), Z12, Z7
+	VFMADD231PS  128(R11), Z12, Z8
+	VFMADD231PS  192(R11), Z12, Z9
+	VFMADD231PS  256(R11), Z12, Z10
+	VFMADD231PS  (BX)(R11*1), Z12, Z11
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R9*8), Z12
+	VFMADD231PS  (R11), Z12, Z6
+	VFMADD231PS  64(R11), Z12, Z7
+	VFMADD231PS  128(R11), Z12, Z8
+	VFMADD231PS  192(R11), Z12, Z9
+	VFMADD231PS  256(R11), Z12, Z10
+	VFMADD231PS  (BX)(R11*1), Z12, Z11
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	VMOVUPS Z8, 128(DI)
+	VMOVUPS Z9, 192(DI)
+	VMOVUPS Z10, 256(DI)
+	VMOVUPS Z11, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS (R8)(DI*1), Z5
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Z6
+	VFMADD231PS  (R9), Z6, Z0
+	VFMADD231PS  64(R9), Z6, Z1
+	VFMADD231PS  128(R9), Z6, Z2
+	VFMADD231PS  192(R9), Z6, Z3
+	VFMADD231PS  256(R9), Z6, Z4
+	VFMADD231PS  (BX)(R9*1), Z6, Z5
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Z6
+	VFMADD231PS  (R9), Z6, Z0
+	VFMADD231PS  64(R9), Z6, Z1
+	VFMADD231PS  128(R9), Z6, Z2
+	VFMADD231PS  192(R9), Z6, Z3
+	VFMADD231PS  256(R9), Z6, Z4
+	VFMADD231PS  (BX)(R9*1), Z6, Z5
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x6AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x6AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    (R8)(DI*1), Z5
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z6
+	VMOVUPS    64(R8), Z7
+	VMOVUPS    128(R8), Z8
+	VMOVUPS    192(R8), Z9
+	VMOVUPS    256(R8), Z10
+	VMOVUPS    (R8)(DI*1), Z11
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Z12
+	VFMADD231PS  (R8), Z12, Z0
+	VFMADD231PS  64(R8), Z12, Z1
+	VFMADD231PS  128(R8), Z12, Z2
+	VFMADD231PS  192(R8), Z12, Z3
+	VFMADD231PS  256(R8), Z12, Z4
+	VFMADD231PS  (BX)(R8*1), Z12, Z5
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Z12
+	VFMADD231PS  (R8), Z12, Z0
+	VFMADD231PS  64(R8), Z12, Z1
+	VFMADD231PS  128(R8), Z12, Z2
+	VFMADD231PS  192(R8), Z12, Z3
+	VFMADD231PS  256(R8), Z12, Z4
+	VFMADD231PS  (BX)(R8*1), Z12, Z5
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Z12
+	VFMADD231PS  (R8), Z12, Z0
+	VFMADD231PS  64(R8), Z12, Z1
+	VFMADD231PS  128(R8), Z12, Z2
+	VFMADD231PS  192(R8), Z12, Z3
+	VFMADD231PS  256(R8), Z12, Z4
+	VFMADD231PS  (BX)(R8*1), Z12, Z5
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Z12
+	VFMADD231PS  (R8), Z12, Z0
+	VFMADD231PS  64(R8), Z12, Z1
+	VFMADD231PS  128(R8), Z12, Z2
+	VFMADD231PS  192(R8), Z12, Z3
+	VFMADD231PS  256(R8), Z12, Z4
+	VFMADD231PS  (BX)(R8*1), Z12, Z5
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Z12
+	VFMADD231PS  (R8), Z12, Z6
+	VFMADD231PS  64(R8), Z12, Z7
+	VFMADD231PS  128(R8), Z12, Z8
+	VFMADD231PS  192(R8), Z12, Z9
+	VFMADD231PS  256(R8), Z12, Z10
+	VFMADD231PS  (BX)(R8*1), Z12, Z11
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Z12
+	VFMADD231PS  (R8), Z12, Z6
+	VFMADD231PS  64(R8), Z12, Z7
+	VFMADD231PS  128(R8), Z12, Z8
+	VFMADD231PS  192(R8), Z12, Z9
+	VFMADD231PS  256(R8), Z12, Z10
+	VFMADD231PS  (BX)(R8*1), Z12, Z11
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Z12
+	VFMADD231PS  (R8), Z12, Z6
+	VFMADD231PS  64(R8), Z12, Z7
+	VFMADD231PS  128(R8), Z12, Z8
+	VFMADD231PS  192(R8), Z12, Z9
+	VFMADD231PS  256(R8), Z12, Z10
+	VFMADD231PS  (BX)(R8*1), Z12, Z11
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Z12
+	VFMADD231PS  (R8), Z12, Z6
+	VFMADD231PS  64(R8), Z12, Z7
+	VFMADD231PS  128(R8), Z12, Z8
+	VFMADD231PS  192(R8), Z12, Z9
+	VFMADD231PS  256(R8), Z12, Z10
+	VFMADD231PS  (BX)(R8*1), Z12, Z11
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z6, (DI)
+	VMOVUPS Z7, 64(DI)
+	VMOVUPS Z8, 128(DI)
+	VMOVUPS Z9, 192(DI)
+	VMOVUPS Z10, 256(DI)
+	VMOVUPS Z11, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS (R8)(DI*1), Z5
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  128(R8), Z6, Z2
+	VFMADD231PS  192(R8), Z6, Z3
+	VFMADD231PS  256(R8), Z6, Z4
+	VFMADD231PS  (BX)(R8*1), Z6, Z5
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  128(R8), Z6, Z2
+	VFMADD231PS  192(R8), Z6, Z3
+	VFMADD231PS  256(R8), Z6, Z4
+	VFMADD231PS  (BX)(R8*1), Z6, Z5
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  128(R8), Z6, Z2
+	VFMADD231PS  192(R8), Z6, Z3
+	VFMADD231PS  256(R8), Z6, Z4
+	VFMADD231PS  (BX)(R8*1), Z6, Z5
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z6
+	VFMADD231PS  (R8), Z6, Z0
+	VFMADD231PS  64(R8), Z6, Z1
+	VFMADD231PS  128(R8), Z6, Z2
+	VFMADD231PS  192(R8), Z6, Z3
+	VFMADD231PS  256(R8), Z6, Z4
+	VFMADD231PS  (BX)(R8*1), Z6, Z5
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -5757,51 +13493,104 @@ done:
 	RET
 
 // func spmm1x7AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x7AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS (DI)(R11*1), Z6
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	PREFETCHT0 384(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	PREFETCHT0 384(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    (R8)(DI*1), Z6
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z7
+	VMOVUPS    64(R8), Z8
+	VMOVUPS    128(R8), Z9
+	VMOVUPS    192(R8), Z10
+	VMOVUPS    256(R8), Z11
+	VMOVUPS    320(R8), Z12
+	VMOVUPS    (R8)(DI*1), Z13
+	JMP        group_start
 
-fresh:
+group_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5809,27 +13598,721 @@ fresh:
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
-	CMPQ   R8, R9
-	JE     store
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	TESTQ  SI, SI
+	JZ     group_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z7
-	VFMADD231PS  (CX)(R11*1), Z7, Z0
-	VFMADD231PS  64(CX)(R11*1), Z7, Z1
-	VFMADD231PS  128(CX)(R11*1), Z7, Z2
-	VFMADD231PS  192(CX)(R11*1), Z7, Z3
-	VFMADD231PS  256(CX)(R11*1), Z7, Z4
-	VFMADD231PS  320(CX)(R11*1), Z7, Z5
-	VFMADD231PS  (DX)(R11*1), Z7, Z6
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R10*4), Z14
+	VFMADD231PS  (CX)(R11*1), Z14, Z0
+	VFMADD231PS  64(CX)(R11*1), Z14, Z1
+	VFMADD231PS  128(CX)(R11*1), Z14, Z2
+	VFMADD231PS  192(CX)(R11*1), Z14, Z3
+	VFMADD231PS  256(CX)(R11*1), Z14, Z4
+	VFMADD231PS  320(CX)(R11*1), Z14, Z5
+	VFMADD231PS  (BX)(R11*1), Z14, Z6
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	VBROADCASTSS (R8)(R9*4), Z14
+	VFMADD231PS  (CX)(R11*1), Z14, Z7
+	VFMADD231PS  64(CX)(R11*1), Z14, Z8
+	VFMADD231PS  128(CX)(R11*1), Z14, Z9
+	VFMADD231PS  192(CX)(R11*1), Z14, Z10
+	VFMADD231PS  256(CX)(R11*1), Z14, Z11
+	VFMADD231PS  320(CX)(R11*1), Z14, Z12
+	VFMADD231PS  (BX)(R11*1), Z14, Z13
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z8, 64(DI)
+	VMOVUPS Z9, 128(DI)
+	VMOVUPS Z10, 192(DI)
+	VMOVUPS Z11, 256(DI)
+	VMOVUPS Z12, 320(DI)
+	VMOVUPS Z13, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS (R8)(DI*1), Z6
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Z7
+	VFMADD231PS  (CX)(R9*1), Z7, Z0
+	VFMADD231PS  64(CX)(R9*1), Z7, Z1
+	VFMADD231PS  128(CX)(R9*1), Z7, Z2
+	VFMADD231PS  192(CX)(R9*1), Z7, Z3
+	VFMADD231PS  256(CX)(R9*1), Z7, Z4
+	VFMADD231PS  320(CX)(R9*1), Z7, Z5
+	VFMADD231PS  (BX)(R9*1), Z7, Z6
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x7AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x7AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	PREFETCHT0 384(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	PREFETCHT0 384(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    (R8)(DI*1), Z6
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z7
+	VMOVUPS    64(R8), Z8
+	VMOVUPS    128(R8), Z9
+	VMOVUPS    192(R8), Z10
+	VMOVUPS    256(R8), Z11
+	VMOVUPS    320(R8), Z12
+	VMOVUPS    (R8)(DI*1), Z13
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+group_entry:
+	MOVWQZX      (DI)(R10*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R10*8), Z14
+	VFMADD231PS  (R11), Z14, Z0
+	VFMADD231PS  64(R11), Z14, Z1
+	VFMADD231PS  128(R11), Z14, Z2
+	VFMADD231PS  192(R11), Z14, Z3
+	VFMADD231PS  256(R11), Z14, Z4
+	VFMADD231PS  320(R11), Z14, Z5
+	VFMADD231PS  (BX)(R11*1), Z14, Z6
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R10*8), Z14
+	VFMADD231PS  (R11), Z14, Z0
+	VFMADD231PS  64(R11), Z14, Z1
+	VFMADD231PS  128(R11), Z14, Z2
+	VFMADD231PS  192(R11), Z14, Z3
+	VFMADD231PS  256(R11), Z14, Z4
+	VFMADD231PS  320(R11), Z14, Z5
+	VFMADD231PS  (BX)(R11*1), Z14, Z6
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R11
+	IMULQ        DX, R11
+	LEAQ         (CX)(R11*2), R11
+	VBROADCASTSS (R8)(R9*8), Z14
+	VFMADD231PS  (R11), Z14, Z7
+	VFMADD231PS  64(R11), Z14, Z8
+	VFMADD231PS  128(R11), Z14, Z9
+	VFMADD231PS  192(R11), Z14, Z10
+	VFMADD231PS  256(R11), Z14, Z11
+	VFMADD231PS  320(R11), Z14, Z12
+	VFMADD231PS  (BX)(R11*1), Z14, Z13
+	ADDQ         DX, R11
+	VBROADCASTSS 4(R8)(R9*8), Z14
+	VFMADD231PS  (R11), Z14, Z7
+	VFMADD231PS  64(R11), Z14, Z8
+	VFMADD231PS  128(R11), Z14, Z9
+	VFMADD231PS  192(R11), Z14, Z10
+	VFMADD231PS  256(R11), Z14, Z11
+	VFMADD231PS  320(R11), Z14, Z12
+	VFMADD231PS  (BX)(R11*1), Z14, Z13
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z8, 64(DI)
+	VMOVUPS Z9, 128(DI)
+	VMOVUPS Z10, 192(DI)
+	VMOVUPS Z11, 256(DI)
+	VMOVUPS Z12, 320(DI)
+	VMOVUPS Z13, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS (R8)(DI*1), Z6
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R10*2), R9
+	IMULQ        DX, R9
+	LEAQ         (CX)(R9*2), R9
+	VBROADCASTSS (R8)(R10*8), Z7
+	VFMADD231PS  (R9), Z7, Z0
+	VFMADD231PS  64(R9), Z7, Z1
+	VFMADD231PS  128(R9), Z7, Z2
+	VFMADD231PS  192(R9), Z7, Z3
+	VFMADD231PS  256(R9), Z7, Z4
+	VFMADD231PS  320(R9), Z7, Z5
+	VFMADD231PS  (BX)(R9*1), Z7, Z6
+	ADDQ         DX, R9
+	VBROADCASTSS 4(R8)(R10*8), Z7
+	VFMADD231PS  (R9), Z7, Z0
+	VFMADD231PS  64(R9), Z7, Z1
+	VFMADD231PS  128(R9), Z7, Z2
+	VFMADD231PS  192(R9), Z7, Z3
+	VFMADD231PS  256(R9), Z7, Z4
+	VFMADD231PS  320(R9), Z7, Z5
+	VFMADD231PS  (BX)(R9*1), Z7, Z6
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x7AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x7AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (R8), R9
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R9*4), R10
+	MOVLQSX    4(SI)(R9*4), SI
+	SUBQ       R10, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
+	MOVLQSX    8(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	PREFETCHT0 384(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	MOVLQSX    12(R8), R9
+	MOVQ       32(AX), R12
+	MOVLQSX    (R12)(R9*4), R11
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	PREFETCHT0 128(R9)
+	PREFETCHT0 192(R9)
+	PREFETCHT0 256(R9)
+	PREFETCHT0 320(R9)
+	PREFETCHT0 384(R9)
+	MOVQ       40(AX), R12
+	PREFETCHT0 (R12)(R11*2)
+	IMULQ      104(AX), R11
+	ADDQ       48(AX), R11
+	PREFETCHT0 (R11)
+	CMPQ       DI, $0x02
+	JL         alone
+	MOVLQSX    4(R8), R8
+	MOVQ       32(AX), DI
+	MOVLQSX    (DI)(R8*4), R9
+	MOVLQSX    4(DI)(R8*4), DI
+	SUBQ       R9, DI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 152(AX)
+	CMPQ       DI, SI
+	JNE        alone
+	ADDQ       $0x02, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         group_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    (R8)(DI*1), Z6
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8), Z7
+	VMOVUPS    64(R8), Z8
+	VMOVUPS    128(R8), Z9
+	VMOVUPS    192(R8), Z10
+	VMOVUPS    256(R8), Z11
+	VMOVUPS    320(R8), Z12
+	VMOVUPS    (R8)(DI*1), Z13
+	JMP        group_start
+
+group_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	TESTQ  SI, SI
+	JZ     group_store
+
+group_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R11
+	MOVQ  R10, R12
+	IMULQ R11, R12
+	ADDQ  R8, R12
+	MOVQ  R9, R13
+	IMULQ R11, R13
+	ADDQ  R8, R13
+
+group_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R11
+	IMULQ   R11, R8
+	LEAQ    (CX)(R8*4), R8
+
+group_quarter0:
+	VBROADCASTSS (R12), Z14
+	VFMADD231PS  (R8), Z14, Z0
+	VFMADD231PS  64(R8), Z14, Z1
+	VFMADD231PS  128(R8), Z14, Z2
+	VFMADD231PS  192(R8), Z14, Z3
+	VFMADD231PS  256(R8), Z14, Z4
+	VFMADD231PS  320(R8), Z14, Z5
+	VFMADD231PS  (BX)(R8*1), Z14, Z6
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R12), Z14
+	VFMADD231PS  (R8), Z14, Z0
+	VFMADD231PS  64(R8), Z14, Z1
+	VFMADD231PS  128(R8), Z14, Z2
+	VFMADD231PS  192(R8), Z14, Z3
+	VFMADD231PS  256(R8), Z14, Z4
+	VFMADD231PS  320(R8), Z14, Z5
+	VFMADD231PS  (BX)(R8*1), Z14, Z6
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R12), Z14
+	VFMADD231PS  (R8), Z14, Z0
+	VFMADD231PS  64(R8), Z14, Z1
+	VFMADD231PS  128(R8), Z14, Z2
+	VFMADD231PS  192(R8), Z14, Z3
+	VFMADD231PS  256(R8), Z14, Z4
+	VFMADD231PS  320(R8), Z14, Z5
+	VFMADD231PS  (BX)(R8*1), Z14, Z6
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R12), Z14
+	VFMADD231PS  (R8), Z14, Z0
+	VFMADD231PS  64(R8), Z14, Z1
+	VFMADD231PS  128(R8), Z14, Z2
+	VFMADD231PS  192(R8), Z14, Z3
+	VFMADD231PS  256(R8), Z14, Z4
+	VFMADD231PS  320(R8), Z14, Z5
+	VFMADD231PS  (BX)(R8*1), Z14, Z6
+	ADDQ         DX, R8
+	ADDQ         $0x10, R12
+	DECQ         R11
+	JNZ          group_quarter0
+	INCQ         R10
+	MOVWQZX      (DI)(R9*2), R8
+	IMULQ        DX, R8
+	MOVQ         120(AX), R11
+	IMULQ        R11, R8
+	LEAQ         (CX)(R8*4), R8
+
+group_quarter1:
+	VBROADCASTSS (R13), Z14
+	VFMADD231PS  (R8), Z14, Z7
+	VFMADD231PS  64(R8), Z14, Z8
+	VFMADD231PS  128(R8), Z14, Z9
+	VFMADD231PS  192(R8), Z14, Z10
+	VFMADD231PS  256(R8), Z14, Z11
+	VFMADD231PS  320(R8), Z14, Z12
+	VFMADD231PS  (BX)(R8*1), Z14, Z13
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R13), Z14
+	VFMADD231PS  (R8), Z14, Z7
+	VFMADD231PS  64(R8), Z14, Z8
+	VFMADD231PS  128(R8), Z14, Z9
+	VFMADD231PS  192(R8), Z14, Z10
+	VFMADD231PS  256(R8), Z14, Z11
+	VFMADD231PS  320(R8), Z14, Z12
+	VFMADD231PS  (BX)(R8*1), Z14, Z13
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R13), Z14
+	VFMADD231PS  (R8), Z14, Z7
+	VFMADD231PS  64(R8), Z14, Z8
+	VFMADD231PS  128(R8), Z14, Z9
+	VFMADD231PS  192(R8), Z14, Z10
+	VFMADD231PS  256(R8), Z14, Z11
+	VFMADD231PS  320(R8), Z14, Z12
+	VFMADD231PS  (BX)(R8*1), Z14, Z13
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R13), Z14
+	VFMADD231PS  (R8), Z14, Z7
+	VFMADD231PS  64(R8), Z14, Z8
+	VFMADD231PS  128(R8), Z14, Z9
+	VFMADD231PS  192(R8), Z14, Z10
+	VFMADD231PS  256(R8), Z14, Z11
+	VFMADD231PS  320(R8), Z14, Z12
+	VFMADD231PS  (BX)(R8*1), Z14, Z13
+	ADDQ         DX, R8
+	ADDQ         $0x10, R13
+	DECQ         R11
+	JNZ          group_quarter1
+	INCQ         R9
+	DECQ         SI
+	JNZ          group_entry
+
+group_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, (DI)(SI*1)
+	MOVQ    152(AX), DI
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z8, 64(DI)
+	VMOVUPS Z9, 128(DI)
+	VMOVUPS Z10, 192(DI)
+	VMOVUPS Z11, 256(DI)
+	VMOVUPS Z12, 320(DI)
+	VMOVUPS Z13, (DI)(SI*1)
+	JMP     row
+
+alone:
+	ADDQ    $0x01, 128(AX)
+	CMPQ    112(AX), $0x00
+	JE      one_fresh
+	TESTQ   SI, SI
+	JZ      row
+	MOVQ    96(AX), DI
+	MOVQ    144(AX), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS (R8)(DI*1), Z6
+	JMP     one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R9
+	MOVQ  R10, R11
+	IMULQ R9, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R10*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R9
+	IMULQ   R9, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z7
+	VFMADD231PS  (R8), Z7, Z0
+	VFMADD231PS  64(R8), Z7, Z1
+	VFMADD231PS  128(R8), Z7, Z2
+	VFMADD231PS  192(R8), Z7, Z3
+	VFMADD231PS  256(R8), Z7, Z4
+	VFMADD231PS  320(R8), Z7, Z5
+	VFMADD231PS  (BX)(R8*1), Z7, Z6
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z7
+	VFMADD231PS  (R8), Z7, Z0
+	VFMADD231PS  64(R8), Z7, Z1
+	VFMADD231PS  128(R8), Z7, Z2
+	VFMADD231PS  192(R8), Z7, Z3
+	VFMADD231PS  256(R8), Z7, Z4
+	VFMADD231PS  320(R8), Z7, Z5
+	VFMADD231PS  (BX)(R8*1), Z7, Z6
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z7
+	VFMADD231PS  (R8), Z7, Z0
+	VFMADD231PS  64(R8), Z7, Z1
+	VFMADD231PS  128(R8), Z7, Z2
+	VFMADD231PS  192(R8), Z7, Z3
+	VFMADD231PS  256(R8), Z7, Z4
+	VFMADD231PS  320(R8), Z7, Z5
+	VFMADD231PS  (BX)(R8*1), Z7, Z6
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z7
+	VFMADD231PS  (R8), Z7, Z0
+	VFMADD231PS  64(R8), Z7, Z1
+	VFMADD231PS  128(R8), Z7, Z2
+	VFMADD231PS  192(R8), Z7, Z3
+	VFMADD231PS  256(R8), Z7, Z4
+	VFMADD231PS  320(R8), Z7, Z5
+	VFMADD231PS  (BX)(R8*1), Z7, Z6
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R9
+	JNZ          one_quarter0
+	INCQ         R10
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -5844,52 +14327,67 @@ done:
 	RET
 
 // func spmm1x8AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x8AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS (DI)(R11*1), Z7
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    (R8)(DI*1), Z7
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5898,28 +14396,304 @@ fresh:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z8
-	VFMADD231PS  (CX)(R11*1), Z8, Z0
-	VFMADD231PS  64(CX)(R11*1), Z8, Z1
-	VFMADD231PS  128(CX)(R11*1), Z8, Z2
-	VFMADD231PS  192(CX)(R11*1), Z8, Z3
-	VFMADD231PS  256(CX)(R11*1), Z8, Z4
-	VFMADD231PS  320(CX)(R11*1), Z8, Z5
-	VFMADD231PS  384(CX)(R11*1), Z8, Z6
-	VFMADD231PS  (DX)(R11*1), Z8, Z7
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Z8
+	VFMADD231PS  (CX)(R10*1), Z8, Z0
+	VFMADD231PS  64(CX)(R10*1), Z8, Z1
+	VFMADD231PS  128(CX)(R10*1), Z8, Z2
+	VFMADD231PS  192(CX)(R10*1), Z8, Z3
+	VFMADD231PS  256(CX)(R10*1), Z8, Z4
+	VFMADD231PS  320(CX)(R10*1), Z8, Z5
+	VFMADD231PS  384(CX)(R10*1), Z8, Z6
+	VFMADD231PS  (BX)(R10*1), Z8, Z7
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x8AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x8AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    (R8)(DI*1), Z7
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Z8
+	VFMADD231PS  (R10), Z8, Z0
+	VFMADD231PS  64(R10), Z8, Z1
+	VFMADD231PS  128(R10), Z8, Z2
+	VFMADD231PS  192(R10), Z8, Z3
+	VFMADD231PS  256(R10), Z8, Z4
+	VFMADD231PS  320(R10), Z8, Z5
+	VFMADD231PS  384(R10), Z8, Z6
+	VFMADD231PS  (BX)(R10*1), Z8, Z7
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Z8
+	VFMADD231PS  (R10), Z8, Z0
+	VFMADD231PS  64(R10), Z8, Z1
+	VFMADD231PS  128(R10), Z8, Z2
+	VFMADD231PS  192(R10), Z8, Z3
+	VFMADD231PS  256(R10), Z8, Z4
+	VFMADD231PS  320(R10), Z8, Z5
+	VFMADD231PS  384(R10), Z8, Z6
+	VFMADD231PS  (BX)(R10*1), Z8, Z7
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x8AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x8AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    (R8)(DI*1), Z7
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  192(R8), Z8, Z3
+	VFMADD231PS  256(R8), Z8, Z4
+	VFMADD231PS  320(R8), Z8, Z5
+	VFMADD231PS  384(R8), Z8, Z6
+	VFMADD231PS  (BX)(R8*1), Z8, Z7
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  192(R8), Z8, Z3
+	VFMADD231PS  256(R8), Z8, Z4
+	VFMADD231PS  320(R8), Z8, Z5
+	VFMADD231PS  384(R8), Z8, Z6
+	VFMADD231PS  (BX)(R8*1), Z8, Z7
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  192(R8), Z8, Z3
+	VFMADD231PS  256(R8), Z8, Z4
+	VFMADD231PS  320(R8), Z8, Z5
+	VFMADD231PS  384(R8), Z8, Z6
+	VFMADD231PS  (BX)(R8*1), Z8, Z7
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z8
+	VFMADD231PS  (R8), Z8, Z0
+	VFMADD231PS  64(R8), Z8, Z1
+	VFMADD231PS  128(R8), Z8, Z2
+	VFMADD231PS  192(R8), Z8, Z3
+	VFMADD231PS  256(R8), Z8, Z4
+	VFMADD231PS  320(R8), Z8, Z5
+	VFMADD231PS  384(R8), Z8, Z6
+	VFMADD231PS  (BX)(R8*1), Z8, Z7
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -5935,53 +14709,69 @@ done:
 	RET
 
 // func spmm1x9AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x9AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS (DI)(R11*1), Z8
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    (R8)(DI*1), Z8
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -5991,29 +14781,319 @@ fresh:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z9
-	VFMADD231PS  (CX)(R11*1), Z9, Z0
-	VFMADD231PS  64(CX)(R11*1), Z9, Z1
-	VFMADD231PS  128(CX)(R11*1), Z9, Z2
-	VFMADD231PS  192(CX)(R11*1), Z9, Z3
-	VFMADD231PS  256(CX)(R11*1), Z9, Z4
-	VFMADD231PS  320(CX)(R11*1), Z9, Z5
-	VFMADD231PS  384(CX)(R11*1), Z9, Z6
-	VFMADD231PS  448(CX)(R11*1), Z9, Z7
-	VFMADD231PS  (DX)(R11*1), Z9, Z8
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Z9
+	VFMADD231PS  (CX)(R10*1), Z9, Z0
+	VFMADD231PS  64(CX)(R10*1), Z9, Z1
+	VFMADD231PS  128(CX)(R10*1), Z9, Z2
+	VFMADD231PS  192(CX)(R10*1), Z9, Z3
+	VFMADD231PS  256(CX)(R10*1), Z9, Z4
+	VFMADD231PS  320(CX)(R10*1), Z9, Z5
+	VFMADD231PS  384(CX)(R10*1), Z9, Z6
+	VFMADD231PS  448(CX)(R10*1), Z9, Z7
+	VFMADD231PS  (BX)(R10*1), Z9, Z8
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x9AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x9AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    (R8)(DI*1), Z8
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Z9
+	VFMADD231PS  (R10), Z9, Z0
+	VFMADD231PS  64(R10), Z9, Z1
+	VFMADD231PS  128(R10), Z9, Z2
+	VFMADD231PS  192(R10), Z9, Z3
+	VFMADD231PS  256(R10), Z9, Z4
+	VFMADD231PS  320(R10), Z9, Z5
+	VFMADD231PS  384(R10), Z9, Z6
+	VFMADD231PS  448(R10), Z9, Z7
+	VFMADD231PS  (BX)(R10*1), Z9, Z8
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Z9
+	VFMADD231PS  (R10), Z9, Z0
+	VFMADD231PS  64(R10), Z9, Z1
+	VFMADD231PS  128(R10), Z9, Z2
+	VFMADD231PS  192(R10), Z9, Z3
+	VFMADD231PS  256(R10), Z9, Z4
+	VFMADD231PS  320(R10), Z9, Z5
+	VFMADD231PS  384(R10), Z9, Z6
+	VFMADD231PS  448(R10), Z9, Z7
+	VFMADD231PS  (BX)(R10*1), Z9, Z8
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x9AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x9AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    (R8)(DI*1), Z8
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z9
+	VFMADD231PS  (R8), Z9, Z0
+	VFMADD231PS  64(R8), Z9, Z1
+	VFMADD231PS  128(R8), Z9, Z2
+	VFMADD231PS  192(R8), Z9, Z3
+	VFMADD231PS  256(R8), Z9, Z4
+	VFMADD231PS  320(R8), Z9, Z5
+	VFMADD231PS  384(R8), Z9, Z6
+	VFMADD231PS  448(R8), Z9, Z7
+	VFMADD231PS  (BX)(R8*1), Z9, Z8
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z9
+	VFMADD231PS  (R8), Z9, Z0
+	VFMADD231PS  64(R8), Z9, Z1
+	VFMADD231PS  128(R8), Z9, Z2
+	VFMADD231PS  192(R8), Z9, Z3
+	VFMADD231PS  256(R8), Z9, Z4
+	VFMADD231PS  320(R8), Z9, Z5
+	VFMADD231PS  384(R8), Z9, Z6
+	VFMADD231PS  448(R8), Z9, Z7
+	VFMADD231PS  (BX)(R8*1), Z9, Z8
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z9
+	VFMADD231PS  (R8), Z9, Z0
+	VFMADD231PS  64(R8), Z9, Z1
+	VFMADD231PS  128(R8), Z9, Z2
+	VFMADD231PS  192(R8), Z9, Z3
+	VFMADD231PS  256(R8), Z9, Z4
+	VFMADD231PS  320(R8), Z9, Z5
+	VFMADD231PS  384(R8), Z9, Z6
+	VFMADD231PS  448(R8), Z9, Z7
+	VFMADD231PS  (BX)(R8*1), Z9, Z8
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z9
+	VFMADD231PS  (R8), Z9, Z0
+	VFMADD231PS  64(R8), Z9, Z1
+	VFMADD231PS  128(R8), Z9, Z2
+	VFMADD231PS  192(R8), Z9, Z3
+	VFMADD231PS  256(R8), Z9, Z4
+	VFMADD231PS  320(R8), Z9, Z5
+	VFMADD231PS  384(R8), Z9, Z6
+	VFMADD231PS  448(R8), Z9, Z7
+	VFMADD231PS  (BX)(R8*1), Z9, Z8
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -6030,54 +15110,71 @@ done:
 	RET
 
 // func spmm1x10AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x10AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS (DI)(R11*1), Z9
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    (R8)(DI*1), Z9
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6088,30 +15185,334 @@ fresh:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z10
-	VFMADD231PS  (CX)(R11*1), Z10, Z0
-	VFMADD231PS  64(CX)(R11*1), Z10, Z1
-	VFMADD231PS  128(CX)(R11*1), Z10, Z2
-	VFMADD231PS  192(CX)(R11*1), Z10, Z3
-	VFMADD231PS  256(CX)(R11*1), Z10, Z4
-	VFMADD231PS  320(CX)(R11*1), Z10, Z5
-	VFMADD231PS  384(CX)(R11*1), Z10, Z6
-	VFMADD231PS  448(CX)(R11*1), Z10, Z7
-	VFMADD231PS  512(CX)(R11*1), Z10, Z8
-	VFMADD231PS  (DX)(R11*1), Z10, Z9
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Z10
+	VFMADD231PS  (CX)(R10*1), Z10, Z0
+	VFMADD231PS  64(CX)(R10*1), Z10, Z1
+	VFMADD231PS  128(CX)(R10*1), Z10, Z2
+	VFMADD231PS  192(CX)(R10*1), Z10, Z3
+	VFMADD231PS  256(CX)(R10*1), Z10, Z4
+	VFMADD231PS  320(CX)(R10*1), Z10, Z5
+	VFMADD231PS  384(CX)(R10*1), Z10, Z6
+	VFMADD231PS  448(CX)(R10*1), Z10, Z7
+	VFMADD231PS  512(CX)(R10*1), Z10, Z8
+	VFMADD231PS  (BX)(R10*1), Z10, Z9
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, 512(DI)
+	VMOVUPS Z9, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x10AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x10AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    (R8)(DI*1), Z9
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Z10
+	VFMADD231PS  (R10), Z10, Z0
+	VFMADD231PS  64(R10), Z10, Z1
+	VFMADD231PS  128(R10), Z10, Z2
+	VFMADD231PS  192(R10), Z10, Z3
+	VFMADD231PS  256(R10), Z10, Z4
+	VFMADD231PS  320(R10), Z10, Z5
+	VFMADD231PS  384(R10), Z10, Z6
+	VFMADD231PS  448(R10), Z10, Z7
+	VFMADD231PS  512(R10), Z10, Z8
+	VFMADD231PS  (BX)(R10*1), Z10, Z9
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Z10
+	VFMADD231PS  (R10), Z10, Z0
+	VFMADD231PS  64(R10), Z10, Z1
+	VFMADD231PS  128(R10), Z10, Z2
+	VFMADD231PS  192(R10), Z10, Z3
+	VFMADD231PS  256(R10), Z10, Z4
+	VFMADD231PS  320(R10), Z10, Z5
+	VFMADD231PS  384(R10), Z10, Z6
+	VFMADD231PS  448(R10), Z10, Z7
+	VFMADD231PS  512(R10), Z10, Z8
+	VFMADD231PS  (BX)(R10*1), Z10, Z9
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, 512(DI)
+	VMOVUPS Z9, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x10AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x10AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    (R8)(DI*1), Z9
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z10
+	VFMADD231PS  (R8), Z10, Z0
+	VFMADD231PS  64(R8), Z10, Z1
+	VFMADD231PS  128(R8), Z10, Z2
+	VFMADD231PS  192(R8), Z10, Z3
+	VFMADD231PS  256(R8), Z10, Z4
+	VFMADD231PS  320(R8), Z10, Z5
+	VFMADD231PS  384(R8), Z10, Z6
+	VFMADD231PS  448(R8), Z10, Z7
+	VFMADD231PS  512(R8), Z10, Z8
+	VFMADD231PS  (BX)(R8*1), Z10, Z9
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z10
+	VFMADD231PS  (R8), Z10, Z0
+	VFMADD231PS  64(R8), Z10, Z1
+	VFMADD231PS  128(R8), Z10, Z2
+	VFMADD231PS  192(R8), Z10, Z3
+	VFMADD231PS  256(R8), Z10, Z4
+	VFMADD231PS  320(R8), Z10, Z5
+	VFMADD231PS  384(R8), Z10, Z6
+	VFMADD231PS  448(R8), Z10, Z7
+	VFMADD231PS  512(R8), Z10, Z8
+	VFMADD231PS  (BX)(R8*1), Z10, Z9
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z10
+	VFMADD231PS  (R8), Z10, Z0
+	VFMADD231PS  64(R8), Z10, Z1
+	VFMADD231PS  128(R8), Z10, Z2
+	VFMADD231PS  192(R8), Z10, Z3
+	VFMADD231PS  256(R8), Z10, Z4
+	VFMADD231PS  320(R8), Z10, Z5
+	VFMADD231PS  384(R8), Z10, Z6
+	VFMADD231PS  448(R8), Z10, Z7
+	VFMADD231PS  512(R8), Z10, Z8
+	VFMADD231PS  (BX)(R8*1), Z10, Z9
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z10
+	VFMADD231PS  (R8), Z10, Z0
+	VFMADD231PS  64(R8), Z10, Z1
+	VFMADD231PS  128(R8), Z10, Z2
+	VFMADD231PS  192(R8), Z10, Z3
+	VFMADD231PS  256(R8), Z10, Z4
+	VFMADD231PS  320(R8), Z10, Z5
+	VFMADD231PS  384(R8), Z10, Z6
+	VFMADD231PS  448(R8), Z10, Z7
+	VFMADD231PS  512(R8), Z10, Z8
+	VFMADD231PS  (BX)(R8*1), Z10, Z9
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -6129,55 +15530,73 @@ done:
 	RET
 
 // func spmm1x11AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x11AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS (DI)(R11*1), Z10
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    (R8)(DI*1), Z10
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6189,31 +15608,349 @@ fresh:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z11
-	VFMADD231PS  (CX)(R11*1), Z11, Z0
-	VFMADD231PS  64(CX)(R11*1), Z11, Z1
-	VFMADD231PS  128(CX)(R11*1), Z11, Z2
-	VFMADD231PS  192(CX)(R11*1), Z11, Z3
-	VFMADD231PS  256(CX)(R11*1), Z11, Z4
-	VFMADD231PS  320(CX)(R11*1), Z11, Z5
-	VFMADD231PS  384(CX)(R11*1), Z11, Z6
-	VFMADD231PS  448(CX)(R11*1), Z11, Z7
-	VFMADD231PS  512(CX)(R11*1), Z11, Z8
-	VFMADD231PS  576(CX)(R11*1), Z11, Z9
-	VFMADD231PS  (DX)(R11*1), Z11, Z10
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Z11
+	VFMADD231PS  (CX)(R10*1), Z11, Z0
+	VFMADD231PS  64(CX)(R10*1), Z11, Z1
+	VFMADD231PS  128(CX)(R10*1), Z11, Z2
+	VFMADD231PS  192(CX)(R10*1), Z11, Z3
+	VFMADD231PS  256(CX)(R10*1), Z11, Z4
+	VFMADD231PS  320(CX)(R10*1), Z11, Z5
+	VFMADD231PS  384(CX)(R10*1), Z11, Z6
+	VFMADD231PS  448(CX)(R10*1), Z11, Z7
+	VFMADD231PS  512(CX)(R10*1), Z11, Z8
+	VFMADD231PS  576(CX)(R10*1), Z11, Z9
+	VFMADD231PS  (BX)(R10*1), Z11, Z10
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, 512(DI)
+	VMOVUPS Z9, 576(DI)
+	VMOVUPS Z10, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x11AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x11AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    (R8)(DI*1), Z10
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Z11
+	VFMADD231PS  (R10), Z11, Z0
+	VFMADD231PS  64(R10), Z11, Z1
+	VFMADD231PS  128(R10), Z11, Z2
+	VFMADD231PS  192(R10), Z11, Z3
+	VFMADD231PS  256(R10), Z11, Z4
+	VFMADD231PS  320(R10), Z11, Z5
+	VFMADD231PS  384(R10), Z11, Z6
+	VFMADD231PS  448(R10), Z11, Z7
+	VFMADD231PS  512(R10), Z11, Z8
+	VFMADD231PS  576(R10), Z11, Z9
+	VFMADD231PS  (BX)(R10*1), Z11, Z10
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Z11
+	VFMADD231PS  (R10), Z11, Z0
+	VFMADD231PS  64(R10), Z11, Z1
+	VFMADD231PS  128(R10), Z11, Z2
+	VFMADD231PS  192(R10), Z11, Z3
+	VFMADD231PS  256(R10), Z11, Z4
+	VFMADD231PS  320(R10), Z11, Z5
+	VFMADD231PS  384(R10), Z11, Z6
+	VFMADD231PS  448(R10), Z11, Z7
+	VFMADD231PS  512(R10), Z11, Z8
+	VFMADD231PS  576(R10), Z11, Z9
+	VFMADD231PS  (BX)(R10*1), Z11, Z10
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, 512(DI)
+	VMOVUPS Z9, 576(DI)
+	VMOVUPS Z10, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x11AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x11AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    (R8)(DI*1), Z10
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z11
+	VFMADD231PS  (R8), Z11, Z0
+	VFMADD231PS  64(R8), Z11, Z1
+	VFMADD231PS  128(R8), Z11, Z2
+	VFMADD231PS  192(R8), Z11, Z3
+	VFMADD231PS  256(R8), Z11, Z4
+	VFMADD231PS  320(R8), Z11, Z5
+	VFMADD231PS  384(R8), Z11, Z6
+	VFMADD231PS  448(R8), Z11, Z7
+	VFMADD231PS  512(R8), Z11, Z8
+	VFMADD231PS  576(R8), Z11, Z9
+	VFMADD231PS  (BX)(R8*1), Z11, Z10
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z11
+	VFMADD231PS  (R8), Z11, Z0
+	VFMADD231PS  64(R8), Z11, Z1
+	VFMADD231PS  128(R8), Z11, Z2
+	VFMADD231PS  192(R8), Z11, Z3
+	VFMADD231PS  256(R8), Z11, Z4
+	VFMADD231PS  320(R8), Z11, Z5
+	VFMADD231PS  384(R8), Z11, Z6
+	VFMADD231PS  448(R8), Z11, Z7
+	VFMADD231PS  512(R8), Z11, Z8
+	VFMADD231PS  576(R8), Z11, Z9
+	VFMADD231PS  (BX)(R8*1), Z11, Z10
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z11
+	VFMADD231PS  (R8), Z11, Z0
+	VFMADD231PS  64(R8), Z11, Z1
+	VFMADD231PS  128(R8), Z11, Z2
+	VFMADD231PS  192(R8), Z11, Z3
+	VFMADD231PS  256(R8), Z11, Z4
+	VFMADD231PS  320(R8), Z11, Z5
+	VFMADD231PS  384(R8), Z11, Z6
+	VFMADD231PS  448(R8), Z11, Z7
+	VFMADD231PS  512(R8), Z11, Z8
+	VFMADD231PS  576(R8), Z11, Z9
+	VFMADD231PS  (BX)(R8*1), Z11, Z10
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z11
+	VFMADD231PS  (R8), Z11, Z0
+	VFMADD231PS  64(R8), Z11, Z1
+	VFMADD231PS  128(R8), Z11, Z2
+	VFMADD231PS  192(R8), Z11, Z3
+	VFMADD231PS  256(R8), Z11, Z4
+	VFMADD231PS  320(R8), Z11, Z5
+	VFMADD231PS  384(R8), Z11, Z6
+	VFMADD231PS  448(R8), Z11, Z7
+	VFMADD231PS  512(R8), Z11, Z8
+	VFMADD231PS  576(R8), Z11, Z9
+	VFMADD231PS  (BX)(R8*1), Z11, Z10
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -6232,56 +15969,75 @@ done:
 	RET
 
 // func spmm1x12AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x12AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS 640(DI), Z10
-	VMOVUPS (DI)(R11*1), Z11
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	PREFETCHT0 704(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    640(R8), Z10
+	VMOVUPS    (R8)(DI*1), Z11
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6294,32 +16050,364 @@ fresh:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z12
-	VFMADD231PS  (CX)(R11*1), Z12, Z0
-	VFMADD231PS  64(CX)(R11*1), Z12, Z1
-	VFMADD231PS  128(CX)(R11*1), Z12, Z2
-	VFMADD231PS  192(CX)(R11*1), Z12, Z3
-	VFMADD231PS  256(CX)(R11*1), Z12, Z4
-	VFMADD231PS  320(CX)(R11*1), Z12, Z5
-	VFMADD231PS  384(CX)(R11*1), Z12, Z6
-	VFMADD231PS  448(CX)(R11*1), Z12, Z7
-	VFMADD231PS  512(CX)(R11*1), Z12, Z8
-	VFMADD231PS  576(CX)(R11*1), Z12, Z9
-	VFMADD231PS  640(CX)(R11*1), Z12, Z10
-	VFMADD231PS  (DX)(R11*1), Z12, Z11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Z12
+	VFMADD231PS  (CX)(R10*1), Z12, Z0
+	VFMADD231PS  64(CX)(R10*1), Z12, Z1
+	VFMADD231PS  128(CX)(R10*1), Z12, Z2
+	VFMADD231PS  192(CX)(R10*1), Z12, Z3
+	VFMADD231PS  256(CX)(R10*1), Z12, Z4
+	VFMADD231PS  320(CX)(R10*1), Z12, Z5
+	VFMADD231PS  384(CX)(R10*1), Z12, Z6
+	VFMADD231PS  448(CX)(R10*1), Z12, Z7
+	VFMADD231PS  512(CX)(R10*1), Z12, Z8
+	VFMADD231PS  576(CX)(R10*1), Z12, Z9
+	VFMADD231PS  640(CX)(R10*1), Z12, Z10
+	VFMADD231PS  (BX)(R10*1), Z12, Z11
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, 512(DI)
+	VMOVUPS Z9, 576(DI)
+	VMOVUPS Z10, 640(DI)
+	VMOVUPS Z11, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x12AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x12AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	PREFETCHT0 704(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    640(R8), Z10
+	VMOVUPS    (R8)(DI*1), Z11
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Z12
+	VFMADD231PS  (R10), Z12, Z0
+	VFMADD231PS  64(R10), Z12, Z1
+	VFMADD231PS  128(R10), Z12, Z2
+	VFMADD231PS  192(R10), Z12, Z3
+	VFMADD231PS  256(R10), Z12, Z4
+	VFMADD231PS  320(R10), Z12, Z5
+	VFMADD231PS  384(R10), Z12, Z6
+	VFMADD231PS  448(R10), Z12, Z7
+	VFMADD231PS  512(R10), Z12, Z8
+	VFMADD231PS  576(R10), Z12, Z9
+	VFMADD231PS  640(R10), Z12, Z10
+	VFMADD231PS  (BX)(R10*1), Z12, Z11
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Z12
+	VFMADD231PS  (R10), Z12, Z0
+	VFMADD231PS  64(R10), Z12, Z1
+	VFMADD231PS  128(R10), Z12, Z2
+	VFMADD231PS  192(R10), Z12, Z3
+	VFMADD231PS  256(R10), Z12, Z4
+	VFMADD231PS  320(R10), Z12, Z5
+	VFMADD231PS  384(R10), Z12, Z6
+	VFMADD231PS  448(R10), Z12, Z7
+	VFMADD231PS  512(R10), Z12, Z8
+	VFMADD231PS  576(R10), Z12, Z9
+	VFMADD231PS  640(R10), Z12, Z10
+	VFMADD231PS  (BX)(R10*1), Z12, Z11
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, 512(DI)
+	VMOVUPS Z9, 576(DI)
+	VMOVUPS Z10, 640(DI)
+	VMOVUPS Z11, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x12AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x12AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	PREFETCHT0 704(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    640(R8), Z10
+	VMOVUPS    (R8)(DI*1), Z11
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z12
+	VFMADD231PS  (R8), Z12, Z0
+	VFMADD231PS  64(R8), Z12, Z1
+	VFMADD231PS  128(R8), Z12, Z2
+	VFMADD231PS  192(R8), Z12, Z3
+	VFMADD231PS  256(R8), Z12, Z4
+	VFMADD231PS  320(R8), Z12, Z5
+	VFMADD231PS  384(R8), Z12, Z6
+	VFMADD231PS  448(R8), Z12, Z7
+	VFMADD231PS  512(R8), Z12, Z8
+	VFMADD231PS  576(R8), Z12, Z9
+	VFMADD231PS  640(R8), Z12, Z10
+	VFMADD231PS  (BX)(R8*1), Z12, Z11
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z12
+	VFMADD231PS  (R8), Z12, Z0
+	VFMADD231PS  64(R8), Z12, Z1
+	VFMADD231PS  128(R8), Z12, Z2
+	VFMADD231PS  192(R8), Z12, Z3
+	VFMADD231PS  256(R8), Z12, Z4
+	VFMADD231PS  320(R8), Z12, Z5
+	VFMADD231PS  384(R8), Z12, Z6
+	VFMADD231PS  448(R8), Z12, Z7
+	VFMADD231PS  512(R8), Z12, Z8
+	VFMADD231PS  576(R8), Z12, Z9
+	VFMADD231PS  640(R8), Z12, Z10
+	VFMADD231PS  (BX)(R8*1), Z12, Z11
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z12
+	VFMADD231PS  (R8), Z12, Z0
+	VFMADD231PS  64(R8), Z12, Z1
+	VFMADD231PS  128(R8), Z12, Z2
+	VFMADD231PS  192(R8), Z12, Z3
+	VFMADD231PS  256(R8), Z12, Z4
+	VFMADD231PS  320(R8), Z12, Z5
+	VFMADD231PS  384(R8), Z12, Z6
+	VFMADD231PS  448(R8), Z12, Z7
+	VFMADD231PS  512(R8), Z12, Z8
+	VFMADD231PS  576(R8), Z12, Z9
+	VFMADD231PS  640(R8), Z12, Z10
+	VFMADD231PS  (BX)(R8*1), Z12, Z11
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z12
+	VFMADD231PS  (R8), Z12, Z0
+	VFMADD231PS  64(R8), Z12, Z1
+	VFMADD231PS  128(R8), Z12, Z2
+	VFMADD231PS  192(R8), Z12, Z3
+	VFMADD231PS  256(R8), Z12, Z4
+	VFMADD231PS  320(R8), Z12, Z5
+	VFMADD231PS  384(R8), Z12, Z6
+	VFMADD231PS  448(R8), Z12, Z7
+	VFMADD231PS  512(R8), Z12, Z8
+	VFMADD231PS  576(R8), Z12, Z9
+	VFMADD231PS  640(R8), Z12, Z10
+	VFMADD231PS  (BX)(R8*1), Z12, Z11
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -6339,57 +16427,77 @@ done:
 	RET
 
 // func spmm1x13AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x13AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS 640(DI), Z10
-	VMOVUPS 704(DI), Z11
-	VMOVUPS (DI)(R11*1), Z12
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	PREFETCHT0 704(DI)
+	PREFETCHT0 768(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    640(R8), Z10
+	VMOVUPS    704(R8), Z11
+	VMOVUPS    (R8)(DI*1), Z12
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6403,33 +16511,379 @@ fresh:
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z13
-	VFMADD231PS  (CX)(R11*1), Z13, Z0
-	VFMADD231PS  64(CX)(R11*1), Z13, Z1
-	VFMADD231PS  128(CX)(R11*1), Z13, Z2
-	VFMADD231PS  192(CX)(R11*1), Z13, Z3
-	VFMADD231PS  256(CX)(R11*1), Z13, Z4
-	VFMADD231PS  320(CX)(R11*1), Z13, Z5
-	VFMADD231PS  384(CX)(R11*1), Z13, Z6
-	VFMADD231PS  448(CX)(R11*1), Z13, Z7
-	VFMADD231PS  512(CX)(R11*1), Z13, Z8
-	VFMADD231PS  576(CX)(R11*1), Z13, Z9
-	VFMADD231PS  640(CX)(R11*1), Z13, Z10
-	VFMADD231PS  704(CX)(R11*1), Z13, Z11
-	VFMADD231PS  (DX)(R11*1), Z13, Z12
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Z13
+	VFMADD231PS  (CX)(R10*1), Z13, Z0
+	VFMADD231PS  64(CX)(R10*1), Z13, Z1
+	VFMADD231PS  128(CX)(R10*1), Z13, Z2
+	VFMADD231PS  192(CX)(R10*1), Z13, Z3
+	VFMADD231PS  256(CX)(R10*1), Z13, Z4
+	VFMADD231PS  320(CX)(R10*1), Z13, Z5
+	VFMADD231PS  384(CX)(R10*1), Z13, Z6
+	VFMADD231PS  448(CX)(R10*1), Z13, Z7
+	VFMADD231PS  512(CX)(R10*1), Z13, Z8
+	VFMADD231PS  576(CX)(R10*1), Z13, Z9
+	VFMADD231PS  640(CX)(R10*1), Z13, Z10
+	VFMADD231PS  704(CX)(R10*1), Z13, Z11
+	VFMADD231PS  (BX)(R10*1), Z13, Z12
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, 512(DI)
+	VMOVUPS Z9, 576(DI)
+	VMOVUPS Z10, 640(DI)
+	VMOVUPS Z11, 704(DI)
+	VMOVUPS Z12, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x13AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x13AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	PREFETCHT0 704(DI)
+	PREFETCHT0 768(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    640(R8), Z10
+	VMOVUPS    704(R8), Z11
+	VMOVUPS    (R8)(DI*1), Z12
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Z13
+	VFMADD231PS  (R10), Z13, Z0
+	VFMADD231PS  64(R10), Z13, Z1
+	VFMADD231PS  128(R10), Z13, Z2
+	VFMADD231PS  192(R10), Z13, Z3
+	VFMADD231PS  256(R10), Z13, Z4
+	VFMADD231PS  320(R10), Z13, Z5
+	VFMADD231PS  384(R10), Z13, Z6
+	VFMADD231PS  448(R10), Z13, Z7
+	VFMADD231PS  512(R10), Z13, Z8
+	VFMADD231PS  576(R10), Z13, Z9
+	VFMADD231PS  640(R10), Z13, Z10
+	VFMADD231PS  704(R10), Z13, Z11
+	VFMADD231PS  (BX)(R10*1), Z13, Z12
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Z13
+	VFMADD231PS  (R10), Z13, Z0
+	VFMADD231PS  64(R10), Z13, Z1
+	VFMADD231PS  128(R10), Z13, Z2
+	VFMADD231PS  192(R10), Z13, Z3
+	VFMADD231PS  256(R10), Z13, Z4
+	VFMADD231PS  320(R10), Z13, Z5
+	VFMADD231PS  384(R10), Z13, Z6
+	VFMADD231PS  448(R10), Z13, Z7
+	VFMADD231PS  512(R10), Z13, Z8
+	VFMADD231PS  576(R10), Z13, Z9
+	VFMADD231PS  640(R10), Z13, Z10
+	VFMADD231PS  704(R10), Z13, Z11
+	VFMADD231PS  (BX)(R10*1), Z13, Z12
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, 512(DI)
+	VMOVUPS Z9, 576(DI)
+	VMOVUPS Z10, 640(DI)
+	VMOVUPS Z11, 704(DI)
+	VMOVUPS Z12, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x13AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x13AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	PREFETCHT0 704(DI)
+	PREFETCHT0 768(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    640(R8), Z10
+	VMOVUPS    704(R8), Z11
+	VMOVUPS    (R8)(DI*1), Z12
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z13
+	VFMADD231PS  (R8), Z13, Z0
+	VFMADD231PS  64(R8), Z13, Z1
+	VFMADD231PS  128(R8), Z13, Z2
+	VFMADD231PS  192(R8), Z13, Z3
+	VFMADD231PS  256(R8), Z13, Z4
+	VFMADD231PS  320(R8), Z13, Z5
+	VFMADD231PS  384(R8), Z13, Z6
+	VFMADD231PS  448(R8), Z13, Z7
+	VFMADD231PS  512(R8), Z13, Z8
+	VFMADD231PS  576(R8), Z13, Z9
+	VFMADD231PS  640(R8), Z13, Z10
+	VFMADD231PS  704(R8), Z13, Z11
+	VFMADD231PS  (BX)(R8*1), Z13, Z12
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z13
+	VFMADD231PS  (R8), Z13, Z0
+	VFMADD231PS  64(R8), Z13, Z1
+	VFMADD231PS  128(R8), Z13, Z2
+	VFMADD231PS  192(R8), Z13, Z3
+	VFMADD231PS  256(R8), Z13, Z4
+	VFMADD231PS  320(R8), Z13, Z5
+	VFMADD231PS  384(R8), Z13, Z6
+	VFMADD231PS  448(R8), Z13, Z7
+	VFMADD231PS  512(R8), Z13, Z8
+	VFMADD231PS  576(R8), Z13, Z9
+	VFMADD231PS  640(R8), Z13, Z10
+	VFMADD231PS  704(R8), Z13, Z11
+	VFMADD231PS  (BX)(R8*1), Z13, Z12
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z13
+	VFMADD231PS  (R8), Z13, Z0
+	VFMADD231PS  64(R8), Z13, Z1
+	VFMADD231PS  128(R8), Z13, Z2
+	VFMADD231PS  192(R8), Z13, Z3
+	VFMADD231PS  256(R8), Z13, Z4
+	VFMADD231PS  320(R8), Z13, Z5
+	VFMADD231PS  384(R8), Z13, Z6
+	VFMADD231PS  448(R8), Z13, Z7
+	VFMADD231PS  512(R8), Z13, Z8
+	VFMADD231PS  576(R8), Z13, Z9
+	VFMADD231PS  640(R8), Z13, Z10
+	VFMADD231PS  704(R8), Z13, Z11
+	VFMADD231PS  (BX)(R8*1), Z13, Z12
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z13
+	VFMADD231PS  (R8), Z13, Z0
+	VFMADD231PS  64(R8), Z13, Z1
+	VFMADD231PS  128(R8), Z13, Z2
+	VFMADD231PS  192(R8), Z13, Z3
+	VFMADD231PS  256(R8), Z13, Z4
+	VFMADD231PS  320(R8), Z13, Z5
+	VFMADD231PS  384(R8), Z13, Z6
+	VFMADD231PS  448(R8), Z13, Z7
+	VFMADD231PS  512(R8), Z13, Z8
+	VFMADD231PS  576(R8), Z13, Z9
+	VFMADD231PS  640(R8), Z13, Z10
+	VFMADD231PS  704(R8), Z13, Z11
+	VFMADD231PS  (BX)(R8*1), Z13, Z12
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -6450,58 +16904,79 @@ done:
 	RET
 
 // func spmm1x14AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm1x14AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
-	MOVQ 56(AX), BX
-	MOVQ CX, DX
-	ADDQ 88(AX), DX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+	ADDQ CX, BX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS 640(DI), Z10
-	VMOVUPS 704(DI), Z11
-	VMOVUPS 768(DI), Z12
-	VMOVUPS (DI)(R11*1), Z13
-	JMP     entry
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	PREFETCHT0 704(DI)
+	PREFETCHT0 768(DI)
+	PREFETCHT0 832(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    640(R8), Z10
+	VMOVUPS    704(R8), Z11
+	VMOVUPS    768(R8), Z12
+	VMOVUPS    (R8)(DI*1), Z13
+	JMP        one_start
 
-fresh:
+one_fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -6516,34 +16991,394 @@ fresh:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
-	CMPQ   R8, R9
-	JE     store
+	TESTQ  SI, SI
+	JZ     one_store
 
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        BX, R11
-	VBROADCASTSS (R10), Z14
-	VFMADD231PS  (CX)(R11*1), Z14, Z0
-	VFMADD231PS  64(CX)(R11*1), Z14, Z1
-	VFMADD231PS  128(CX)(R11*1), Z14, Z2
-	VFMADD231PS  192(CX)(R11*1), Z14, Z3
-	VFMADD231PS  256(CX)(R11*1), Z14, Z4
-	VFMADD231PS  320(CX)(R11*1), Z14, Z5
-	VFMADD231PS  384(CX)(R11*1), Z14, Z6
-	VFMADD231PS  448(CX)(R11*1), Z14, Z7
-	VFMADD231PS  512(CX)(R11*1), Z14, Z8
-	VFMADD231PS  576(CX)(R11*1), Z14, Z9
-	VFMADD231PS  640(CX)(R11*1), Z14, Z10
-	VFMADD231PS  704(CX)(R11*1), Z14, Z11
-	VFMADD231PS  768(CX)(R11*1), Z14, Z12
-	VFMADD231PS  (DX)(R11*1), Z14, Z13
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
 
-store:
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R8)(R9*4), Z14
+	VFMADD231PS  (CX)(R10*1), Z14, Z0
+	VFMADD231PS  64(CX)(R10*1), Z14, Z1
+	VFMADD231PS  128(CX)(R10*1), Z14, Z2
+	VFMADD231PS  192(CX)(R10*1), Z14, Z3
+	VFMADD231PS  256(CX)(R10*1), Z14, Z4
+	VFMADD231PS  320(CX)(R10*1), Z14, Z5
+	VFMADD231PS  384(CX)(R10*1), Z14, Z6
+	VFMADD231PS  448(CX)(R10*1), Z14, Z7
+	VFMADD231PS  512(CX)(R10*1), Z14, Z8
+	VFMADD231PS  576(CX)(R10*1), Z14, Z9
+	VFMADD231PS  640(CX)(R10*1), Z14, Z10
+	VFMADD231PS  704(CX)(R10*1), Z14, Z11
+	VFMADD231PS  768(CX)(R10*1), Z14, Z12
+	VFMADD231PS  (BX)(R10*1), Z14, Z13
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
 	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, 512(DI)
+	VMOVUPS Z9, 576(DI)
+	VMOVUPS Z10, 640(DI)
+	VMOVUPS Z11, 704(DI)
+	VMOVUPS Z12, 768(DI)
+	VMOVUPS Z13, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt2x14AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt2x14AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	PREFETCHT0 704(DI)
+	PREFETCHT0 768(DI)
+	PREFETCHT0 832(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    640(R8), Z10
+	VMOVUPS    704(R8), Z11
+	VMOVUPS    768(R8), Z12
+	VMOVUPS    (R8)(DI*1), Z13
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ 40(AX), DI
+	MOVQ 48(AX), R8
+
+one_entry:
+	MOVWQZX      (DI)(R9*2), R10
+	IMULQ        DX, R10
+	LEAQ         (CX)(R10*2), R10
+	VBROADCASTSS (R8)(R9*8), Z14
+	VFMADD231PS  (R10), Z14, Z0
+	VFMADD231PS  64(R10), Z14, Z1
+	VFMADD231PS  128(R10), Z14, Z2
+	VFMADD231PS  192(R10), Z14, Z3
+	VFMADD231PS  256(R10), Z14, Z4
+	VFMADD231PS  320(R10), Z14, Z5
+	VFMADD231PS  384(R10), Z14, Z6
+	VFMADD231PS  448(R10), Z14, Z7
+	VFMADD231PS  512(R10), Z14, Z8
+	VFMADD231PS  576(R10), Z14, Z9
+	VFMADD231PS  640(R10), Z14, Z10
+	VFMADD231PS  704(R10), Z14, Z11
+	VFMADD231PS  768(R10), Z14, Z12
+	VFMADD231PS  (BX)(R10*1), Z14, Z13
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R8)(R9*8), Z14
+	VFMADD231PS  (R10), Z14, Z0
+	VFMADD231PS  64(R10), Z14, Z1
+	VFMADD231PS  128(R10), Z14, Z2
+	VFMADD231PS  192(R10), Z14, Z3
+	VFMADD231PS  256(R10), Z14, Z4
+	VFMADD231PS  320(R10), Z14, Z5
+	VFMADD231PS  384(R10), Z14, Z6
+	VFMADD231PS  448(R10), Z14, Z7
+	VFMADD231PS  512(R10), Z14, Z8
+	VFMADD231PS  576(R10), Z14, Z9
+	VFMADD231PS  640(R10), Z14, Z10
+	VFMADD231PS  704(R10), Z14, Z11
+	VFMADD231PS  768(R10), Z14, Z12
+	VFMADD231PS  (BX)(R10*1), Z14, Z13
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	VMOVUPS Z8, 512(DI)
+	VMOVUPS Z9, 576(DI)
+	VMOVUPS Z10, 640(DI)
+	VMOVUPS Z11, 704(DI)
+	VMOVUPS Z12, 768(DI)
+	VMOVUPS Z13, (DI)(SI*1)
+	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func spmmt4x14AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·spmmt4x14AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+	MOVQ 88(AX), BX
+
+row:
+	MOVQ       128(AX), SI
+	MOVQ       24(AX), DI
+	SUBQ       SI, DI
+	JLE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    (DI), R8
+	MOVQ       32(AX), SI
+	MOVLQSX    (SI)(R8*4), R9
+	MOVLQSX    4(SI)(R8*4), SI
+	SUBQ       R9, SI
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	MOVQ       R8, 144(AX)
+	MOVLQSX    4(DI), DI
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	PREFETCHT0 384(DI)
+	PREFETCHT0 448(DI)
+	PREFETCHT0 512(DI)
+	PREFETCHT0 576(DI)
+	PREFETCHT0 640(DI)
+	PREFETCHT0 704(DI)
+	PREFETCHT0 768(DI)
+	PREFETCHT0 832(DI)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	ADDQ       $0x01, 128(AX)
+	CMPQ       112(AX), $0x00
+	JE         one_fresh
+	TESTQ      SI, SI
+	JZ         row
+	MOVQ       96(AX), DI
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8), Z0
+	VMOVUPS    64(R8), Z1
+	VMOVUPS    128(R8), Z2
+	VMOVUPS    192(R8), Z3
+	VMOVUPS    256(R8), Z4
+	VMOVUPS    320(R8), Z5
+	VMOVUPS    384(R8), Z6
+	VMOVUPS    448(R8), Z7
+	VMOVUPS    512(R8), Z8
+	VMOVUPS    576(R8), Z9
+	VMOVUPS    640(R8), Z10
+	VMOVUPS    704(R8), Z11
+	VMOVUPS    768(R8), Z12
+	VMOVUPS    (R8)(DI*1), Z13
+	JMP        one_start
+
+one_fresh:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	VXORPS Z9, Z9, Z9
+	VXORPS Z10, Z10, Z10
+	VXORPS Z11, Z11, Z11
+	VXORPS Z12, Z12, Z12
+	VXORPS Z13, Z13, Z13
+	TESTQ  SI, SI
+	JZ     one_store
+
+one_start:
+	MOVQ  40(AX), DI
+	MOVQ  48(AX), R8
+	MOVQ  104(AX), R10
+	MOVQ  R9, R11
+	IMULQ R10, R11
+	ADDQ  R8, R11
+
+one_entry:
+	MOVWQZX (DI)(R9*2), R8
+	IMULQ   DX, R8
+	MOVQ    120(AX), R10
+	IMULQ   R10, R8
+	LEAQ    (CX)(R8*4), R8
+
+one_quarter0:
+	VBROADCASTSS (R11), Z14
+	VFMADD231PS  (R8), Z14, Z0
+	VFMADD231PS  64(R8), Z14, Z1
+	VFMADD231PS  128(R8), Z14, Z2
+	VFMADD231PS  192(R8), Z14, Z3
+	VFMADD231PS  256(R8), Z14, Z4
+	VFMADD231PS  320(R8), Z14, Z5
+	VFMADD231PS  384(R8), Z14, Z6
+	VFMADD231PS  448(R8), Z14, Z7
+	VFMADD231PS  512(R8), Z14, Z8
+	VFMADD231PS  576(R8), Z14, Z9
+	VFMADD231PS  640(R8), Z14, Z10
+	VFMADD231PS  704(R8), Z14, Z11
+	VFMADD231PS  768(R8), Z14, Z12
+	VFMADD231PS  (BX)(R8*1), Z14, Z13
+	ADDQ         DX, R8
+	VBROADCASTSS 4(R11), Z14
+	VFMADD231PS  (R8), Z14, Z0
+	VFMADD231PS  64(R8), Z14, Z1
+	VFMADD231PS  128(R8), Z14, Z2
+	VFMADD231PS  192(R8), Z14, Z3
+	VFMADD231PS  256(R8), Z14, Z4
+	VFMADD231PS  320(R8), Z14, Z5
+	VFMADD231PS  384(R8), Z14, Z6
+	VFMADD231PS  448(R8), Z14, Z7
+	VFMADD231PS  512(R8), Z14, Z8
+	VFMADD231PS  576(R8), Z14, Z9
+	VFMADD231PS  640(R8), Z14, Z10
+	VFMADD231PS  704(R8), Z14, Z11
+	VFMADD231PS  768(R8), Z14, Z12
+	VFMADD231PS  (BX)(R8*1), Z14, Z13
+	ADDQ         DX, R8
+	VBROADCASTSS 8(R11), Z14
+	VFMADD231PS  (R8), Z14, Z0
+	VFMADD231PS  64(R8), Z14, Z1
+	VFMADD231PS  128(R8), Z14, Z2
+	VFMADD231PS  192(R8), Z14, Z3
+	VFMADD231PS  256(R8), Z14, Z4
+	VFMADD231PS  320(R8), Z14, Z5
+	VFMADD231PS  384(R8), Z14, Z6
+	VFMADD231PS  448(R8), Z14, Z7
+	VFMADD231PS  512(R8), Z14, Z8
+	VFMADD231PS  576(R8), Z14, Z9
+	VFMADD231PS  640(R8), Z14, Z10
+	VFMADD231PS  704(R8), Z14, Z11
+	VFMADD231PS  768(R8), Z14, Z12
+	VFMADD231PS  (BX)(R8*1), Z14, Z13
+	ADDQ         DX, R8
+	VBROADCASTSS 12(R11), Z14
+	VFMADD231PS  (R8), Z14, Z0
+	VFMADD231PS  64(R8), Z14, Z1
+	VFMADD231PS  128(R8), Z14, Z2
+	VFMADD231PS  192(R8), Z14, Z3
+	VFMADD231PS  256(R8), Z14, Z4
+	VFMADD231PS  320(R8), Z14, Z5
+	VFMADD231PS  384(R8), Z14, Z6
+	VFMADD231PS  448(R8), Z14, Z7
+	VFMADD231PS  512(R8), Z14, Z8
+	VFMADD231PS  576(R8), Z14, Z9
+	VFMADD231PS  640(R8), Z14, Z10
+	VFMADD231PS  704(R8), Z14, Z11
+	VFMADD231PS  768(R8), Z14, Z12
+	VFMADD231PS  (BX)(R8*1), Z14, Z13
+	ADDQ         DX, R8
+	ADDQ         $0x10, R11
+	DECQ         R10
+	JNZ          one_quarter0
+	INCQ         R9
+	DECQ         SI
+	JNZ          one_entry
+
+one_store:
+	MOVQ    96(AX), SI
+	MOVQ    144(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -6565,7 +17400,7 @@ done:
 	RET
 
 // func spmm2x1AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm2x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -6573,37 +17408,51 @@ TEXT ·spmm2x1AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), CX
 
 row:
-	MOVQ    128(AX), BX
-	CMPQ    BX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), SI
-	MOVLQSX (SI)(BX*4), SI
-	INCQ    BX
-	MOVQ    BX, 128(AX)
-	MOVQ    104(AX), BX
-	MOVQ    32(AX), R8
-	MOVLQSX (R8)(SI*4), DI
-	MOVLQSX 4(R8)(SI*4), R8
-	SUBQ    80(AX), SI
-	IMULQ   72(AX), SI
-	ADDQ    8(AX), SI
-	MOVQ    DI, R9
-	IMULQ   BX, R9
-	ADDQ    48(AX), R9
-	MOVQ    40(AX), R10
-	LEAQ    (R10)(DI*2), DI
-	LEAQ    (R10)(R8*2), R8
-	MOVQ    SI, R10
-	ADDQ    64(AX), R10
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    DI, R8
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (SI)(R11*1), Z0
-	VMOVUPS (R10)(R11*1), Z1
-	JMP     entry
+	MOVQ       128(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 128(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	MOVQ       SI, R10
+	ADDQ       64(AX), R10
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R11
+	VMOVUPS    (SI)(R11*1), Z0
+	VMOVUPS    (R10)(R11*1), Z1
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -6635,7 +17484,7 @@ done:
 	RET
 
 // func spmm2x2AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm2x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -6644,39 +17493,55 @@ TEXT ·spmm2x2AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    112(AX), R12
-	TESTQ   R12, R12
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R12
-	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(R12*1), Z1
-	VMOVUPS (R11), Z2
-	VMOVUPS (R11)(R12*1), Z3
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R12
+	VMOVUPS    (DI), Z0
+	VMOVUPS    (DI)(R12*1), Z1
+	VMOVUPS    (R11), Z2
+	VMOVUPS    (R11)(R12*1), Z3
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -6715,7 +17580,7 @@ done:
 	RET
 
 // func spmm2x3AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm2x3AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -6724,41 +17589,59 @@ TEXT ·spmm2x3AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    112(AX), R12
-	TESTQ   R12, R12
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R12
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(R12*1), Z2
-	VMOVUPS (R11), Z3
-	VMOVUPS 64(R11), Z4
-	VMOVUPS (R11)(R12*1), Z5
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R12
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    (DI)(R12*1), Z2
+	VMOVUPS    (R11), Z3
+	VMOVUPS    64(R11), Z4
+	VMOVUPS    (R11)(R12*1), Z5
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -6804,7 +17687,7 @@ done:
 	RET
 
 // func spmm2x4AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm2x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -6813,43 +17696,63 @@ TEXT ·spmm2x4AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    112(AX), R12
-	TESTQ   R12, R12
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R12
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS (DI)(R12*1), Z3
-	VMOVUPS (R11), Z4
-	VMOVUPS 64(R11), Z5
-	VMOVUPS 128(R11), Z6
-	VMOVUPS (R11)(R12*1), Z7
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R12
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    (DI)(R12*1), Z3
+	VMOVUPS    (R11), Z4
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    128(R11), Z6
+	VMOVUPS    (R11)(R12*1), Z7
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -6902,7 +17805,7 @@ done:
 	RET
 
 // func spmm2x5AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm2x5AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -6911,45 +17814,67 @@ TEXT ·spmm2x5AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    112(AX), R12
-	TESTQ   R12, R12
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R12
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS (DI)(R12*1), Z4
-	VMOVUPS (R11), Z5
-	VMOVUPS 64(R11), Z6
-	VMOVUPS 128(R11), Z7
-	VMOVUPS 192(R11), Z8
-	VMOVUPS (R11)(R12*1), Z9
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R12
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+	VMOVUPS    (DI)(R12*1), Z4
+	VMOVUPS    (R11), Z5
+	VMOVUPS    64(R11), Z6
+	VMOVUPS    128(R11), Z7
+	VMOVUPS    192(R11), Z8
+	VMOVUPS    (R11)(R12*1), Z9
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -7009,7 +17934,7 @@ done:
 	RET
 
 // func spmm2x6AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm2x6AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -7018,47 +17943,71 @@ TEXT ·spmm2x6AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    112(AX), R12
-	TESTQ   R12, R12
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R12
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS (DI)(R12*1), Z5
-	VMOVUPS (R11), Z6
-	VMOVUPS 64(R11), Z7
-	VMOVUPS 128(R11), Z8
-	VMOVUPS 192(R11), Z9
-	VMOVUPS 256(R11), Z10
-	VMOVUPS (R11)(R12*1), Z11
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R12
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+	VMOVUPS    256(DI), Z4
+	VMOVUPS    (DI)(R12*1), Z5
+	VMOVUPS    (R11), Z6
+	VMOVUPS    64(R11), Z7
+	VMOVUPS    128(R11), Z8
+	VMOVUPS    192(R11), Z9
+	VMOVUPS    256(R11), Z10
+	VMOVUPS    (R11)(R12*1), Z11
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -7125,7 +18074,7 @@ done:
 	RET
 
 // func spmm4x1AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -7133,43 +18082,61 @@ TEXT ·spmm4x1AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), CX
 
 row:
-	MOVQ    128(AX), BX
-	CMPQ    BX, 24(AX)
-	JGE     done
-	MOVQ    16(AX), SI
-	MOVLQSX (SI)(BX*4), SI
-	INCQ    BX
-	MOVQ    BX, 128(AX)
-	MOVQ    104(AX), BX
-	MOVQ    32(AX), R8
-	MOVLQSX (R8)(SI*4), DI
-	MOVLQSX 4(R8)(SI*4), R8
-	SUBQ    80(AX), SI
-	IMULQ   72(AX), SI
-	ADDQ    8(AX), SI
-	MOVQ    DI, R9
-	IMULQ   BX, R9
-	ADDQ    48(AX), R9
-	MOVQ    40(AX), R10
-	LEAQ    (R10)(DI*2), DI
-	LEAQ    (R10)(R8*2), R8
-	MOVQ    SI, R10
-	ADDQ    64(AX), R10
-	MOVQ    R10, R11
-	ADDQ    64(AX), R11
-	MOVQ    R11, R12
-	ADDQ    64(AX), R12
-	MOVQ    112(AX), R13
-	TESTQ   R13, R13
-	JZ      fresh
-	CMPQ    DI, R8
-	JE      row
-	MOVQ    96(AX), R13
-	VMOVUPS (SI)(R13*1), Z0
-	VMOVUPS (R10)(R13*1), Z1
-	VMOVUPS (R11)(R13*1), Z2
-	VMOVUPS (R12)(R13*1), Z3
-	JMP     entry
+	MOVQ       128(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 128(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	MOVQ       SI, R10
+	ADDQ       64(AX), R10
+	MOVQ       R10, R11
+	ADDQ       64(AX), R11
+	MOVQ       R11, R12
+	ADDQ       64(AX), R12
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R13
+	VMOVUPS    (SI)(R13*1), Z0
+	VMOVUPS    (R10)(R13*1), Z1
+	VMOVUPS    (R11)(R13*1), Z2
+	VMOVUPS    (R12)(R13*1), Z3
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -7209,7 +18176,7 @@ done:
 	RET
 
 // func spmm4x2AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -7218,47 +18185,69 @@ TEXT ·spmm4x2AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    R11, R12
-	ADDQ    64(AX), R12
-	MOVQ    R12, R13
-	ADDQ    64(AX), R13
-	MOVQ    112(AX), R14
-	TESTQ   R14, R14
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R14
-	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(R14*1), Z1
-	VMOVUPS (R11), Z2
-	VMOVUPS (R11)(R14*1), Z3
-	VMOVUPS (R12), Z4
-	VMOVUPS (R12)(R14*1), Z5
-	VMOVUPS (R13), Z6
-	VMOVUPS (R13)(R14*1), Z7
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	MOVQ       R11, R12
+	ADDQ       64(AX), R12
+	MOVQ       R12, R13
+	ADDQ       64(AX), R13
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R14
+	VMOVUPS    (DI), Z0
+	VMOVUPS    (DI)(R14*1), Z1
+	VMOVUPS    (R11), Z2
+	VMOVUPS    (R11)(R14*1), Z3
+	VMOVUPS    (R12), Z4
+	VMOVUPS    (R12)(R14*1), Z5
+	VMOVUPS    (R13), Z6
+	VMOVUPS    (R13)(R14*1), Z7
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -7311,7 +18300,7 @@ done:
 	RET
 
 // func spmm4x3AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x3AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -7320,51 +18309,77 @@ TEXT ·spmm4x3AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    R11, R12
-	ADDQ    64(AX), R12
-	MOVQ    R12, R13
-	ADDQ    64(AX), R13
-	MOVQ    112(AX), R14
-	TESTQ   R14, R14
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R14
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(R14*1), Z2
-	VMOVUPS (R11), Z3
-	VMOVUPS 64(R11), Z4
-	VMOVUPS (R11)(R14*1), Z5
-	VMOVUPS (R12), Z6
-	VMOVUPS 64(R12), Z7
-	VMOVUPS (R12)(R14*1), Z8
-	VMOVUPS (R13), Z9
-	VMOVUPS 64(R13), Z10
-	VMOVUPS (R13)(R14*1), Z11
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	MOVQ       R11, R12
+	ADDQ       64(AX), R12
+	MOVQ       R12, R13
+	ADDQ       64(AX), R13
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R14
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    (DI)(R14*1), Z2
+	VMOVUPS    (R11), Z3
+	VMOVUPS    64(R11), Z4
+	VMOVUPS    (R11)(R14*1), Z5
+	VMOVUPS    (R12), Z6
+	VMOVUPS    64(R12), Z7
+	VMOVUPS    (R12)(R14*1), Z8
+	VMOVUPS    (R13), Z9
+	VMOVUPS    64(R13), Z10
+	VMOVUPS    (R13)(R14*1), Z11
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -7430,7 +18445,7 @@ done:
 	RET
 
 // func spmm4x4AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -7439,55 +18454,85 @@ TEXT ·spmm4x4AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    R11, R12
-	ADDQ    64(AX), R12
-	MOVQ    R12, R13
-	ADDQ    64(AX), R13
-	MOVQ    112(AX), R14
-	TESTQ   R14, R14
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R14
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS (DI)(R14*1), Z3
-	VMOVUPS (R11), Z4
-	VMOVUPS 64(R11), Z5
-	VMOVUPS 128(R11), Z6
-	VMOVUPS (R11)(R14*1), Z7
-	VMOVUPS (R12), Z8
-	VMOVUPS 64(R12), Z9
-	VMOVUPS 128(R12), Z10
-	VMOVUPS (R12)(R14*1), Z11
-	VMOVUPS (R13), Z12
-	VMOVUPS 64(R13), Z13
-	VMOVUPS 128(R13), Z14
-	VMOVUPS (R13)(R14*1), Z15
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	MOVQ       R11, R12
+	ADDQ       64(AX), R12
+	MOVQ       R12, R13
+	ADDQ       64(AX), R13
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R14
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    (DI)(R14*1), Z3
+	VMOVUPS    (R11), Z4
+	VMOVUPS    64(R11), Z5
+	VMOVUPS    128(R11), Z6
+	VMOVUPS    (R11)(R14*1), Z7
+	VMOVUPS    (R12), Z8
+	VMOVUPS    64(R12), Z9
+	VMOVUPS    128(R12), Z10
+	VMOVUPS    (R12)(R14*1), Z11
+	VMOVUPS    (R13), Z12
+	VMOVUPS    64(R13), Z13
+	VMOVUPS    128(R13), Z14
+	VMOVUPS    (R13)(R14*1), Z15
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -7566,7 +18611,7 @@ done:
 	RET
 
 // func spmm4x5AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x5AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -7575,59 +18620,93 @@ TEXT ·spmm4x5AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    R11, R12
-	ADDQ    64(AX), R12
-	MOVQ    R12, R13
-	ADDQ    64(AX), R13
-	MOVQ    112(AX), R14
-	TESTQ   R14, R14
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R14
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS (DI)(R14*1), Z4
-	VMOVUPS (R11), Z5
-	VMOVUPS 64(R11), Z6
-	VMOVUPS 128(R11), Z7
-	VMOVUPS 192(R11), Z8
-	VMOVUPS (R11)(R14*1), Z9
-	VMOVUPS (R12), Z10
-	VMOVUPS 64(R12), Z11
-	VMOVUPS 128(R12), Z12
-	VMOVUPS 192(R12), Z13
-	VMOVUPS (R12)(R14*1), Z14
-	VMOVUPS (R13), Z15
-	VMOVUPS 64(R13), Z16
-	VMOVUPS 128(R13), Z17
-	VMOVUPS 192(R13), Z18
-	VMOVUPS (R13)(R14*1), Z19
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	MOVQ       R11, R12
+	ADDQ       64(AX), R12
+	MOVQ       R12, R13
+	ADDQ       64(AX), R13
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R14
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+	VMOVUPS    (DI)(R14*1), Z4
+	VMOVUPS    (R11), Z5
+	VMOVUPS    64(R11), Z6
+	VMOVUPS    128(R11), Z7
+	VMOVUPS    192(R11), Z8
+	VMOVUPS    (R11)(R14*1), Z9
+	VMOVUPS    (R12), Z10
+	VMOVUPS    64(R12), Z11
+	VMOVUPS    128(R12), Z12
+	VMOVUPS    192(R12), Z13
+	VMOVUPS    (R12)(R14*1), Z14
+	VMOVUPS    (R13), Z15
+	VMOVUPS    64(R13), Z16
+	VMOVUPS    128(R13), Z17
+	VMOVUPS    192(R13), Z18
+	VMOVUPS    (R13)(R14*1), Z19
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -7719,7 +18798,7 @@ done:
 	RET
 
 // func spmm4x6AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x6AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 	MOVQ (AX), CX
@@ -7728,63 +18807,101 @@ TEXT ·spmm4x6AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    DI, R11
-	ADDQ    64(AX), R11
-	MOVQ    R11, R12
-	ADDQ    64(AX), R12
-	MOVQ    R12, R13
-	ADDQ    64(AX), R13
-	MOVQ    112(AX), R14
-	TESTQ   R14, R14
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R14
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS (DI)(R14*1), Z5
-	VMOVUPS (R11), Z6
-	VMOVUPS 64(R11), Z7
-	VMOVUPS 128(R11), Z8
-	VMOVUPS 192(R11), Z9
-	VMOVUPS 256(R11), Z10
-	VMOVUPS (R11)(R14*1), Z11
-	VMOVUPS (R12), Z12
-	VMOVUPS 64(R12), Z13
-	VMOVUPS 128(R12), Z14
-	VMOVUPS 192(R12), Z15
-	VMOVUPS 256(R12), Z16
-	VMOVUPS (R12)(R14*1), Z17
-	VMOVUPS (R13), Z18
-	VMOVUPS 64(R13), Z19
-	VMOVUPS 128(R13), Z20
-	VMOVUPS 192(R13), Z21
-	VMOVUPS 256(R13), Z22
-	VMOVUPS (R13)(R14*1), Z23
-	JMP     entry
+	MOVQ       128(AX), SI
+	CMPQ       SI, 24(AX)
+	JGE        done
+	MOVQ       16(AX), DI
+	LEAQ       (DI)(SI*4), DI
+	MOVLQSX    4(DI), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    (R10)(R8*4), R9
+	SUBQ       80(AX), R8
+	IMULQ      72(AX), R8
+	ADDQ       8(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	ADDQ       64(AX), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	PREFETCHT0 128(R8)
+	PREFETCHT0 192(R8)
+	PREFETCHT0 256(R8)
+	PREFETCHT0 320(R8)
+	MOVQ       40(AX), R10
+	PREFETCHT0 (R10)(R9*2)
+	IMULQ      104(AX), R9
+	ADDQ       48(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    (DI), DI
+	INCQ       SI
+	MOVQ       SI, 128(AX)
+	MOVQ       104(AX), SI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	MOVLQSX    4(R9)(DI*4), R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       R8, R10
+	IMULQ      SI, R10
+	ADDQ       48(AX), R10
+	MOVQ       40(AX), R11
+	LEAQ       (R11)(R8*2), R8
+	LEAQ       (R11)(R9*2), R9
+	MOVQ       DI, R11
+	ADDQ       64(AX), R11
+	MOVQ       R11, R12
+	ADDQ       64(AX), R12
+	MOVQ       R12, R13
+	ADDQ       64(AX), R13
+	CMPQ       112(AX), $0x00
+	JE         fresh
+	CMPQ       R8, R9
+	JE         row
+	MOVQ       96(AX), R14
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+	VMOVUPS    256(DI), Z4
+	VMOVUPS    (DI)(R14*1), Z5
+	VMOVUPS    (R11), Z6
+	VMOVUPS    64(R11), Z7
+	VMOVUPS    128(R11), Z8
+	VMOVUPS    192(R11), Z9
+	VMOVUPS    256(R11), Z10
+	VMOVUPS    (R11)(R14*1), Z11
+	VMOVUPS    (R12), Z12
+	VMOVUPS    64(R12), Z13
+	VMOVUPS    128(R12), Z14
+	VMOVUPS    192(R12), Z15
+	VMOVUPS    256(R12), Z16
+	VMOVUPS    (R12)(R14*1), Z17
+	VMOVUPS    (R13), Z18
+	VMOVUPS    64(R13), Z19
+	VMOVUPS    128(R13), Z20
+	VMOVUPS    192(R13), Z21
+	VMOVUPS    256(R13), Z22
+	VMOVUPS    (R13)(R14*1), Z23
+	JMP        entry
 
 fresh:
 	VXORPS Z0, Z0, Z0
@@ -7882,3170 +18999,6 @@ store:
 	VMOVUPS Z21, 192(R13)
 	VMOVUPS Z22, 256(R13)
 	VMOVUPS Z23, (R13)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x1AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x1AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI)(R11*1), Z0
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z1
-	VFMADD231PS  (R11)(BX*1), Z1, Z0
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z1
-	VFMADD231PS  (R11)(BX*1), Z1, Z0
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x1AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x1AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI)(R11*1), Z0
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z1
-	VFMADD231PS  (R11)(BX*1), Z1, Z0
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z1
-	VFMADD231PS  (R11)(BX*1), Z1, Z0
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z1
-	VFMADD231PS  (R11)(BX*1), Z1, Z0
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z1
-	VFMADD231PS  (R11)(BX*1), Z1, Z0
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x2AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x2AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(R11*1), Z1
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z2
-	VFMADD231PS  (R11), Z2, Z0
-	VFMADD231PS  (R11)(BX*1), Z2, Z1
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z2
-	VFMADD231PS  (R11), Z2, Z0
-	VFMADD231PS  (R11)(BX*1), Z2, Z1
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x2AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x2AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS (DI)(R11*1), Z1
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z2
-	VFMADD231PS  (R11), Z2, Z0
-	VFMADD231PS  (R11)(BX*1), Z2, Z1
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z2
-	VFMADD231PS  (R11), Z2, Z0
-	VFMADD231PS  (R11)(BX*1), Z2, Z1
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z2
-	VFMADD231PS  (R11), Z2, Z0
-	VFMADD231PS  (R11)(BX*1), Z2, Z1
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z2
-	VFMADD231PS  (R11), Z2, Z0
-	VFMADD231PS  (R11)(BX*1), Z2, Z1
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x3AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x3AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(R11*1), Z2
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z3
-	VFMADD231PS  (R11), Z3, Z0
-	VFMADD231PS  64(R11), Z3, Z1
-	VFMADD231PS  (R11)(BX*1), Z3, Z2
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z3
-	VFMADD231PS  (R11), Z3, Z0
-	VFMADD231PS  64(R11), Z3, Z1
-	VFMADD231PS  (R11)(BX*1), Z3, Z2
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x3AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x3AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (DI)(R11*1), Z2
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z3
-	VFMADD231PS  (R11), Z3, Z0
-	VFMADD231PS  64(R11), Z3, Z1
-	VFMADD231PS  (R11)(BX*1), Z3, Z2
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z3
-	VFMADD231PS  (R11), Z3, Z0
-	VFMADD231PS  64(R11), Z3, Z1
-	VFMADD231PS  (R11)(BX*1), Z3, Z2
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z3
-	VFMADD231PS  (R11), Z3, Z0
-	VFMADD231PS  64(R11), Z3, Z1
-	VFMADD231PS  (R11)(BX*1), Z3, Z2
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z3
-	VFMADD231PS  (R11), Z3, Z0
-	VFMADD231PS  64(R11), Z3, Z1
-	VFMADD231PS  (R11)(BX*1), Z3, Z2
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x4AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x4AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS (DI)(R11*1), Z3
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z4
-	VFMADD231PS  (R11), Z4, Z0
-	VFMADD231PS  64(R11), Z4, Z1
-	VFMADD231PS  128(R11), Z4, Z2
-	VFMADD231PS  (R11)(BX*1), Z4, Z3
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z4
-	VFMADD231PS  (R11), Z4, Z0
-	VFMADD231PS  64(R11), Z4, Z1
-	VFMADD231PS  128(R11), Z4, Z2
-	VFMADD231PS  (R11)(BX*1), Z4, Z3
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x4AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x4AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS (DI)(R11*1), Z3
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z4
-	VFMADD231PS  (R11), Z4, Z0
-	VFMADD231PS  64(R11), Z4, Z1
-	VFMADD231PS  128(R11), Z4, Z2
-	VFMADD231PS  (R11)(BX*1), Z4, Z3
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z4
-	VFMADD231PS  (R11), Z4, Z0
-	VFMADD231PS  64(R11), Z4, Z1
-	VFMADD231PS  128(R11), Z4, Z2
-	VFMADD231PS  (R11)(BX*1), Z4, Z3
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z4
-	VFMADD231PS  (R11), Z4, Z0
-	VFMADD231PS  64(R11), Z4, Z1
-	VFMADD231PS  128(R11), Z4, Z2
-	VFMADD231PS  (R11)(BX*1), Z4, Z3
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z4
-	VFMADD231PS  (R11), Z4, Z0
-	VFMADD231PS  64(R11), Z4, Z1
-	VFMADD231PS  128(R11), Z4, Z2
-	VFMADD231PS  (R11)(BX*1), Z4, Z3
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x5AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x5AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS (DI)(R11*1), Z4
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z5
-	VFMADD231PS  (R11), Z5, Z0
-	VFMADD231PS  64(R11), Z5, Z1
-	VFMADD231PS  128(R11), Z5, Z2
-	VFMADD231PS  192(R11), Z5, Z3
-	VFMADD231PS  (R11)(BX*1), Z5, Z4
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z5
-	VFMADD231PS  (R11), Z5, Z0
-	VFMADD231PS  64(R11), Z5, Z1
-	VFMADD231PS  128(R11), Z5, Z2
-	VFMADD231PS  192(R11), Z5, Z3
-	VFMADD231PS  (R11)(BX*1), Z5, Z4
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x5AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x5AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS (DI)(R11*1), Z4
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z5
-	VFMADD231PS  (R11), Z5, Z0
-	VFMADD231PS  64(R11), Z5, Z1
-	VFMADD231PS  128(R11), Z5, Z2
-	VFMADD231PS  192(R11), Z5, Z3
-	VFMADD231PS  (R11)(BX*1), Z5, Z4
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z5
-	VFMADD231PS  (R11), Z5, Z0
-	VFMADD231PS  64(R11), Z5, Z1
-	VFMADD231PS  128(R11), Z5, Z2
-	VFMADD231PS  192(R11), Z5, Z3
-	VFMADD231PS  (R11)(BX*1), Z5, Z4
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z5
-	VFMADD231PS  (R11), Z5, Z0
-	VFMADD231PS  64(R11), Z5, Z1
-	VFMADD231PS  128(R11), Z5, Z2
-	VFMADD231PS  192(R11), Z5, Z3
-	VFMADD231PS  (R11)(BX*1), Z5, Z4
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z5
-	VFMADD231PS  (R11), Z5, Z0
-	VFMADD231PS  64(R11), Z5, Z1
-	VFMADD231PS  128(R11), Z5, Z2
-	VFMADD231PS  192(R11), Z5, Z3
-	VFMADD231PS  (R11)(BX*1), Z5, Z4
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x6AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x6AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS (DI)(R11*1), Z5
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z6
-	VFMADD231PS  (R11), Z6, Z0
-	VFMADD231PS  64(R11), Z6, Z1
-	VFMADD231PS  128(R11), Z6, Z2
-	VFMADD231PS  192(R11), Z6, Z3
-	VFMADD231PS  256(R11), Z6, Z4
-	VFMADD231PS  (R11)(BX*1), Z6, Z5
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z6
-	VFMADD231PS  (R11), Z6, Z0
-	VFMADD231PS  64(R11), Z6, Z1
-	VFMADD231PS  128(R11), Z6, Z2
-	VFMADD231PS  192(R11), Z6, Z3
-	VFMADD231PS  256(R11), Z6, Z4
-	VFMADD231PS  (R11)(BX*1), Z6, Z5
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x6AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x6AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS (DI)(R11*1), Z5
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z6
-	VFMADD231PS  (R11), Z6, Z0
-	VFMADD231PS  64(R11), Z6, Z1
-	VFMADD231PS  128(R11), Z6, Z2
-	VFMADD231PS  192(R11), Z6, Z3
-	VFMADD231PS  256(R11), Z6, Z4
-	VFMADD231PS  (R11)(BX*1), Z6, Z5
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z6
-	VFMADD231PS  (R11), Z6, Z0
-	VFMADD231PS  64(R11), Z6, Z1
-	VFMADD231PS  128(R11), Z6, Z2
-	VFMADD231PS  192(R11), Z6, Z3
-	VFMADD231PS  256(R11), Z6, Z4
-	VFMADD231PS  (R11)(BX*1), Z6, Z5
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z6
-	VFMADD231PS  (R11), Z6, Z0
-	VFMADD231PS  64(R11), Z6, Z1
-	VFMADD231PS  128(R11), Z6, Z2
-	VFMADD231PS  192(R11), Z6, Z3
-	VFMADD231PS  256(R11), Z6, Z4
-	VFMADD231PS  (R11)(BX*1), Z6, Z5
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z6
-	VFMADD231PS  (R11), Z6, Z0
-	VFMADD231PS  64(R11), Z6, Z1
-	VFMADD231PS  128(R11), Z6, Z2
-	VFMADD231PS  192(R11), Z6, Z3
-	VFMADD231PS  256(R11), Z6, Z4
-	VFMADD231PS  (R11)(BX*1), Z6, Z5
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x7AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x7AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS (DI)(R11*1), Z6
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z7
-	VFMADD231PS  (R11), Z7, Z0
-	VFMADD231PS  64(R11), Z7, Z1
-	VFMADD231PS  128(R11), Z7, Z2
-	VFMADD231PS  192(R11), Z7, Z3
-	VFMADD231PS  256(R11), Z7, Z4
-	VFMADD231PS  320(R11), Z7, Z5
-	VFMADD231PS  (R11)(BX*1), Z7, Z6
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z7
-	VFMADD231PS  (R11), Z7, Z0
-	VFMADD231PS  64(R11), Z7, Z1
-	VFMADD231PS  128(R11), Z7, Z2
-	VFMADD231PS  192(R11), Z7, Z3
-	VFMADD231PS  256(R11), Z7, Z4
-	VFMADD231PS  320(R11), Z7, Z5
-	VFMADD231PS  (R11)(BX*1), Z7, Z6
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x7AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x7AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS (DI)(R11*1), Z6
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z7
-	VFMADD231PS  (R11), Z7, Z0
-	VFMADD231PS  64(R11), Z7, Z1
-	VFMADD231PS  128(R11), Z7, Z2
-	VFMADD231PS  192(R11), Z7, Z3
-	VFMADD231PS  256(R11), Z7, Z4
-	VFMADD231PS  320(R11), Z7, Z5
-	VFMADD231PS  (R11)(BX*1), Z7, Z6
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z7
-	VFMADD231PS  (R11), Z7, Z0
-	VFMADD231PS  64(R11), Z7, Z1
-	VFMADD231PS  128(R11), Z7, Z2
-	VFMADD231PS  192(R11), Z7, Z3
-	VFMADD231PS  256(R11), Z7, Z4
-	VFMADD231PS  320(R11), Z7, Z5
-	VFMADD231PS  (R11)(BX*1), Z7, Z6
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z7
-	VFMADD231PS  (R11), Z7, Z0
-	VFMADD231PS  64(R11), Z7, Z1
-	VFMADD231PS  128(R11), Z7, Z2
-	VFMADD231PS  192(R11), Z7, Z3
-	VFMADD231PS  256(R11), Z7, Z4
-	VFMADD231PS  320(R11), Z7, Z5
-	VFMADD231PS  (R11)(BX*1), Z7, Z6
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z7
-	VFMADD231PS  (R11), Z7, Z0
-	VFMADD231PS  64(R11), Z7, Z1
-	VFMADD231PS  128(R11), Z7, Z2
-	VFMADD231PS  192(R11), Z7, Z3
-	VFMADD231PS  256(R11), Z7, Z4
-	VFMADD231PS  320(R11), Z7, Z5
-	VFMADD231PS  (R11)(BX*1), Z7, Z6
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x8AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x8AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS (DI)(R11*1), Z7
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z8
-	VFMADD231PS  (R11), Z8, Z0
-	VFMADD231PS  64(R11), Z8, Z1
-	VFMADD231PS  128(R11), Z8, Z2
-	VFMADD231PS  192(R11), Z8, Z3
-	VFMADD231PS  256(R11), Z8, Z4
-	VFMADD231PS  320(R11), Z8, Z5
-	VFMADD231PS  384(R11), Z8, Z6
-	VFMADD231PS  (R11)(BX*1), Z8, Z7
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z8
-	VFMADD231PS  (R11), Z8, Z0
-	VFMADD231PS  64(R11), Z8, Z1
-	VFMADD231PS  128(R11), Z8, Z2
-	VFMADD231PS  192(R11), Z8, Z3
-	VFMADD231PS  256(R11), Z8, Z4
-	VFMADD231PS  320(R11), Z8, Z5
-	VFMADD231PS  384(R11), Z8, Z6
-	VFMADD231PS  (R11)(BX*1), Z8, Z7
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x8AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x8AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS (DI)(R11*1), Z7
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z8
-	VFMADD231PS  (R11), Z8, Z0
-	VFMADD231PS  64(R11), Z8, Z1
-	VFMADD231PS  128(R11), Z8, Z2
-	VFMADD231PS  192(R11), Z8, Z3
-	VFMADD231PS  256(R11), Z8, Z4
-	VFMADD231PS  320(R11), Z8, Z5
-	VFMADD231PS  384(R11), Z8, Z6
-	VFMADD231PS  (R11)(BX*1), Z8, Z7
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z8
-	VFMADD231PS  (R11), Z8, Z0
-	VFMADD231PS  64(R11), Z8, Z1
-	VFMADD231PS  128(R11), Z8, Z2
-	VFMADD231PS  192(R11), Z8, Z3
-	VFMADD231PS  256(R11), Z8, Z4
-	VFMADD231PS  320(R11), Z8, Z5
-	VFMADD231PS  384(R11), Z8, Z6
-	VFMADD231PS  (R11)(BX*1), Z8, Z7
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z8
-	VFMADD231PS  (R11), Z8, Z0
-	VFMADD231PS  64(R11), Z8, Z1
-	VFMADD231PS  128(R11), Z8, Z2
-	VFMADD231PS  192(R11), Z8, Z3
-	VFMADD231PS  256(R11), Z8, Z4
-	VFMADD231PS  320(R11), Z8, Z5
-	VFMADD231PS  384(R11), Z8, Z6
-	VFMADD231PS  (R11)(BX*1), Z8, Z7
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z8
-	VFMADD231PS  (R11), Z8, Z0
-	VFMADD231PS  64(R11), Z8, Z1
-	VFMADD231PS  128(R11), Z8, Z2
-	VFMADD231PS  192(R11), Z8, Z3
-	VFMADD231PS  256(R11), Z8, Z4
-	VFMADD231PS  320(R11), Z8, Z5
-	VFMADD231PS  384(R11), Z8, Z6
-	VFMADD231PS  (R11)(BX*1), Z8, Z7
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x9AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x9AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS (DI)(R11*1), Z8
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z9
-	VFMADD231PS  (R11), Z9, Z0
-	VFMADD231PS  64(R11), Z9, Z1
-	VFMADD231PS  128(R11), Z9, Z2
-	VFMADD231PS  192(R11), Z9, Z3
-	VFMADD231PS  256(R11), Z9, Z4
-	VFMADD231PS  320(R11), Z9, Z5
-	VFMADD231PS  384(R11), Z9, Z6
-	VFMADD231PS  448(R11), Z9, Z7
-	VFMADD231PS  (R11)(BX*1), Z9, Z8
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z9
-	VFMADD231PS  (R11), Z9, Z0
-	VFMADD231PS  64(R11), Z9, Z1
-	VFMADD231PS  128(R11), Z9, Z2
-	VFMADD231PS  192(R11), Z9, Z3
-	VFMADD231PS  256(R11), Z9, Z4
-	VFMADD231PS  320(R11), Z9, Z5
-	VFMADD231PS  384(R11), Z9, Z6
-	VFMADD231PS  448(R11), Z9, Z7
-	VFMADD231PS  (R11)(BX*1), Z9, Z8
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x9AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x9AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS (DI)(R11*1), Z8
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z9
-	VFMADD231PS  (R11), Z9, Z0
-	VFMADD231PS  64(R11), Z9, Z1
-	VFMADD231PS  128(R11), Z9, Z2
-	VFMADD231PS  192(R11), Z9, Z3
-	VFMADD231PS  256(R11), Z9, Z4
-	VFMADD231PS  320(R11), Z9, Z5
-	VFMADD231PS  384(R11), Z9, Z6
-	VFMADD231PS  448(R11), Z9, Z7
-	VFMADD231PS  (R11)(BX*1), Z9, Z8
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z9
-	VFMADD231PS  (R11), Z9, Z0
-	VFMADD231PS  64(R11), Z9, Z1
-	VFMADD231PS  128(R11), Z9, Z2
-	VFMADD231PS  192(R11), Z9, Z3
-	VFMADD231PS  256(R11), Z9, Z4
-	VFMADD231PS  320(R11), Z9, Z5
-	VFMADD231PS  384(R11), Z9, Z6
-	VFMADD231PS  448(R11), Z9, Z7
-	VFMADD231PS  (R11)(BX*1), Z9, Z8
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z9
-	VFMADD231PS  (R11), Z9, Z0
-	VFMADD231PS  64(R11), Z9, Z1
-	VFMADD231PS  128(R11), Z9, Z2
-	VFMADD231PS  192(R11), Z9, Z3
-	VFMADD231PS  256(R11), Z9, Z4
-	VFMADD231PS  320(R11), Z9, Z5
-	VFMADD231PS  384(R11), Z9, Z6
-	VFMADD231PS  448(R11), Z9, Z7
-	VFMADD231PS  (R11)(BX*1), Z9, Z8
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z9
-	VFMADD231PS  (R11), Z9, Z0
-	VFMADD231PS  64(R11), Z9, Z1
-	VFMADD231PS  128(R11), Z9, Z2
-	VFMADD231PS  192(R11), Z9, Z3
-	VFMADD231PS  256(R11), Z9, Z4
-	VFMADD231PS  320(R11), Z9, Z5
-	VFMADD231PS  384(R11), Z9, Z6
-	VFMADD231PS  448(R11), Z9, Z7
-	VFMADD231PS  (R11)(BX*1), Z9, Z8
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x10AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x10AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS (DI)(R11*1), Z9
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z10
-	VFMADD231PS  (R11), Z10, Z0
-	VFMADD231PS  64(R11), Z10, Z1
-	VFMADD231PS  128(R11), Z10, Z2
-	VFMADD231PS  192(R11), Z10, Z3
-	VFMADD231PS  256(R11), Z10, Z4
-	VFMADD231PS  320(R11), Z10, Z5
-	VFMADD231PS  384(R11), Z10, Z6
-	VFMADD231PS  448(R11), Z10, Z7
-	VFMADD231PS  512(R11), Z10, Z8
-	VFMADD231PS  (R11)(BX*1), Z10, Z9
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z10
-	VFMADD231PS  (R11), Z10, Z0
-	VFMADD231PS  64(R11), Z10, Z1
-	VFMADD231PS  128(R11), Z10, Z2
-	VFMADD231PS  192(R11), Z10, Z3
-	VFMADD231PS  256(R11), Z10, Z4
-	VFMADD231PS  320(R11), Z10, Z5
-	VFMADD231PS  384(R11), Z10, Z6
-	VFMADD231PS  448(R11), Z10, Z7
-	VFMADD231PS  512(R11), Z10, Z8
-	VFMADD231PS  (R11)(BX*1), Z10, Z9
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x10AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x10AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS (DI)(R11*1), Z9
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z10
-	VFMADD231PS  (R11), Z10, Z0
-	VFMADD231PS  64(R11), Z10, Z1
-	VFMADD231PS  128(R11), Z10, Z2
-	VFMADD231PS  192(R11), Z10, Z3
-	VFMADD231PS  256(R11), Z10, Z4
-	VFMADD231PS  320(R11), Z10, Z5
-	VFMADD231PS  384(R11), Z10, Z6
-	VFMADD231PS  448(R11), Z10, Z7
-	VFMADD231PS  512(R11), Z10, Z8
-	VFMADD231PS  (R11)(BX*1), Z10, Z9
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z10
-	VFMADD231PS  (R11), Z10, Z0
-	VFMADD231PS  64(R11), Z10, Z1
-	VFMADD231PS  128(R11), Z10, Z2
-	VFMADD231PS  192(R11), Z10, Z3
-	VFMADD231PS  256(R11), Z10, Z4
-	VFMADD231PS  320(R11), Z10, Z5
-	VFMADD231PS  384(R11), Z10, Z6
-	VFMADD231PS  448(R11), Z10, Z7
-	VFMADD231PS  512(R11), Z10, Z8
-	VFMADD231PS  (R11)(BX*1), Z10, Z9
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z10
-	VFMADD231PS  (R11), Z10, Z0
-	VFMADD231PS  64(R11), Z10, Z1
-	VFMADD231PS  128(R11), Z10, Z2
-	VFMADD231PS  192(R11), Z10, Z3
-	VFMADD231PS  256(R11), Z10, Z4
-	VFMADD231PS  320(R11), Z10, Z5
-	VFMADD231PS  384(R11), Z10, Z6
-	VFMADD231PS  448(R11), Z10, Z7
-	VFMADD231PS  512(R11), Z10, Z8
-	VFMADD231PS  (R11)(BX*1), Z10, Z9
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z10
-	VFMADD231PS  (R11), Z10, Z0
-	VFMADD231PS  64(R11), Z10, Z1
-	VFMADD231PS  128(R11), Z10, Z2
-	VFMADD231PS  192(R11), Z10, Z3
-	VFMADD231PS  256(R11), Z10, Z4
-	VFMADD231PS  320(R11), Z10, Z5
-	VFMADD231PS  384(R11), Z10, Z6
-	VFMADD231PS  448(R11), Z10, Z7
-	VFMADD231PS  512(R11), Z10, Z8
-	VFMADD231PS  (R11)(BX*1), Z10, Z9
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x11AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x11AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS (DI)(R11*1), Z10
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z11
-	VFMADD231PS  (R11), Z11, Z0
-	VFMADD231PS  64(R11), Z11, Z1
-	VFMADD231PS  128(R11), Z11, Z2
-	VFMADD231PS  192(R11), Z11, Z3
-	VFMADD231PS  256(R11), Z11, Z4
-	VFMADD231PS  320(R11), Z11, Z5
-	VFMADD231PS  384(R11), Z11, Z6
-	VFMADD231PS  448(R11), Z11, Z7
-	VFMADD231PS  512(R11), Z11, Z8
-	VFMADD231PS  576(R11), Z11, Z9
-	VFMADD231PS  (R11)(BX*1), Z11, Z10
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z11
-	VFMADD231PS  (R11), Z11, Z0
-	VFMADD231PS  64(R11), Z11, Z1
-	VFMADD231PS  128(R11), Z11, Z2
-	VFMADD231PS  192(R11), Z11, Z3
-	VFMADD231PS  256(R11), Z11, Z4
-	VFMADD231PS  320(R11), Z11, Z5
-	VFMADD231PS  384(R11), Z11, Z6
-	VFMADD231PS  448(R11), Z11, Z7
-	VFMADD231PS  512(R11), Z11, Z8
-	VFMADD231PS  576(R11), Z11, Z9
-	VFMADD231PS  (R11)(BX*1), Z11, Z10
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x11AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x11AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS (DI)(R11*1), Z10
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z11
-	VFMADD231PS  (R11), Z11, Z0
-	VFMADD231PS  64(R11), Z11, Z1
-	VFMADD231PS  128(R11), Z11, Z2
-	VFMADD231PS  192(R11), Z11, Z3
-	VFMADD231PS  256(R11), Z11, Z4
-	VFMADD231PS  320(R11), Z11, Z5
-	VFMADD231PS  384(R11), Z11, Z6
-	VFMADD231PS  448(R11), Z11, Z7
-	VFMADD231PS  512(R11), Z11, Z8
-	VFMADD231PS  576(R11), Z11, Z9
-	VFMADD231PS  (R11)(BX*1), Z11, Z10
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z11
-	VFMADD231PS  (R11), Z11, Z0
-	VFMADD231PS  64(R11), Z11, Z1
-	VFMADD231PS  128(R11), Z11, Z2
-	VFMADD231PS  192(R11), Z11, Z3
-	VFMADD231PS  256(R11), Z11, Z4
-	VFMADD231PS  320(R11), Z11, Z5
-	VFMADD231PS  384(R11), Z11, Z6
-	VFMADD231PS  448(R11), Z11, Z7
-	VFMADD231PS  512(R11), Z11, Z8
-	VFMADD231PS  576(R11), Z11, Z9
-	VFMADD231PS  (R11)(BX*1), Z11, Z10
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z11
-	VFMADD231PS  (R11), Z11, Z0
-	VFMADD231PS  64(R11), Z11, Z1
-	VFMADD231PS  128(R11), Z11, Z2
-	VFMADD231PS  192(R11), Z11, Z3
-	VFMADD231PS  256(R11), Z11, Z4
-	VFMADD231PS  320(R11), Z11, Z5
-	VFMADD231PS  384(R11), Z11, Z6
-	VFMADD231PS  448(R11), Z11, Z7
-	VFMADD231PS  512(R11), Z11, Z8
-	VFMADD231PS  576(R11), Z11, Z9
-	VFMADD231PS  (R11)(BX*1), Z11, Z10
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z11
-	VFMADD231PS  (R11), Z11, Z0
-	VFMADD231PS  64(R11), Z11, Z1
-	VFMADD231PS  128(R11), Z11, Z2
-	VFMADD231PS  192(R11), Z11, Z3
-	VFMADD231PS  256(R11), Z11, Z4
-	VFMADD231PS  320(R11), Z11, Z5
-	VFMADD231PS  384(R11), Z11, Z6
-	VFMADD231PS  448(R11), Z11, Z7
-	VFMADD231PS  512(R11), Z11, Z8
-	VFMADD231PS  576(R11), Z11, Z9
-	VFMADD231PS  (R11)(BX*1), Z11, Z10
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x12AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x12AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS 640(DI), Z10
-	VMOVUPS (DI)(R11*1), Z11
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z12
-	VFMADD231PS  (R11), Z12, Z0
-	VFMADD231PS  64(R11), Z12, Z1
-	VFMADD231PS  128(R11), Z12, Z2
-	VFMADD231PS  192(R11), Z12, Z3
-	VFMADD231PS  256(R11), Z12, Z4
-	VFMADD231PS  320(R11), Z12, Z5
-	VFMADD231PS  384(R11), Z12, Z6
-	VFMADD231PS  448(R11), Z12, Z7
-	VFMADD231PS  512(R11), Z12, Z8
-	VFMADD231PS  576(R11), Z12, Z9
-	VFMADD231PS  640(R11), Z12, Z10
-	VFMADD231PS  (R11)(BX*1), Z12, Z11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z12
-	VFMADD231PS  (R11), Z12, Z0
-	VFMADD231PS  64(R11), Z12, Z1
-	VFMADD231PS  128(R11), Z12, Z2
-	VFMADD231PS  192(R11), Z12, Z3
-	VFMADD231PS  256(R11), Z12, Z4
-	VFMADD231PS  320(R11), Z12, Z5
-	VFMADD231PS  384(R11), Z12, Z6
-	VFMADD231PS  448(R11), Z12, Z7
-	VFMADD231PS  512(R11), Z12, Z8
-	VFMADD231PS  576(R11), Z12, Z9
-	VFMADD231PS  640(R11), Z12, Z10
-	VFMADD231PS  (R11)(BX*1), Z12, Z11
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x12AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x12AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS 640(DI), Z10
-	VMOVUPS (DI)(R11*1), Z11
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z12
-	VFMADD231PS  (R11), Z12, Z0
-	VFMADD231PS  64(R11), Z12, Z1
-	VFMADD231PS  128(R11), Z12, Z2
-	VFMADD231PS  192(R11), Z12, Z3
-	VFMADD231PS  256(R11), Z12, Z4
-	VFMADD231PS  320(R11), Z12, Z5
-	VFMADD231PS  384(R11), Z12, Z6
-	VFMADD231PS  448(R11), Z12, Z7
-	VFMADD231PS  512(R11), Z12, Z8
-	VFMADD231PS  576(R11), Z12, Z9
-	VFMADD231PS  640(R11), Z12, Z10
-	VFMADD231PS  (R11)(BX*1), Z12, Z11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z12
-	VFMADD231PS  (R11), Z12, Z0
-	VFMADD231PS  64(R11), Z12, Z1
-	VFMADD231PS  128(R11), Z12, Z2
-	VFMADD231PS  192(R11), Z12, Z3
-	VFMADD231PS  256(R11), Z12, Z4
-	VFMADD231PS  320(R11), Z12, Z5
-	VFMADD231PS  384(R11), Z12, Z6
-	VFMADD231PS  448(R11), Z12, Z7
-	VFMADD231PS  512(R11), Z12, Z8
-	VFMADD231PS  576(R11), Z12, Z9
-	VFMADD231PS  640(R11), Z12, Z10
-	VFMADD231PS  (R11)(BX*1), Z12, Z11
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z12
-	VFMADD231PS  (R11), Z12, Z0
-	VFMADD231PS  64(R11), Z12, Z1
-	VFMADD231PS  128(R11), Z12, Z2
-	VFMADD231PS  192(R11), Z12, Z3
-	VFMADD231PS  256(R11), Z12, Z4
-	VFMADD231PS  320(R11), Z12, Z5
-	VFMADD231PS  384(R11), Z12, Z6
-	VFMADD231PS  448(R11), Z12, Z7
-	VFMADD231PS  512(R11), Z12, Z8
-	VFMADD231PS  576(R11), Z12, Z9
-	VFMADD231PS  640(R11), Z12, Z10
-	VFMADD231PS  (R11)(BX*1), Z12, Z11
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z12
-	VFMADD231PS  (R11), Z12, Z0
-	VFMADD231PS  64(R11), Z12, Z1
-	VFMADD231PS  128(R11), Z12, Z2
-	VFMADD231PS  192(R11), Z12, Z3
-	VFMADD231PS  256(R11), Z12, Z4
-	VFMADD231PS  320(R11), Z12, Z5
-	VFMADD231PS  384(R11), Z12, Z6
-	VFMADD231PS  448(R11), Z12, Z7
-	VFMADD231PS  512(R11), Z12, Z8
-	VFMADD231PS  576(R11), Z12, Z9
-	VFMADD231PS  640(R11), Z12, Z10
-	VFMADD231PS  (R11)(BX*1), Z12, Z11
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x13AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x13AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS 640(DI), Z10
-	VMOVUPS 704(DI), Z11
-	VMOVUPS (DI)(R11*1), Z12
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z13
-	VFMADD231PS  (R11), Z13, Z0
-	VFMADD231PS  64(R11), Z13, Z1
-	VFMADD231PS  128(R11), Z13, Z2
-	VFMADD231PS  192(R11), Z13, Z3
-	VFMADD231PS  256(R11), Z13, Z4
-	VFMADD231PS  320(R11), Z13, Z5
-	VFMADD231PS  384(R11), Z13, Z6
-	VFMADD231PS  448(R11), Z13, Z7
-	VFMADD231PS  512(R11), Z13, Z8
-	VFMADD231PS  576(R11), Z13, Z9
-	VFMADD231PS  640(R11), Z13, Z10
-	VFMADD231PS  704(R11), Z13, Z11
-	VFMADD231PS  (R11)(BX*1), Z13, Z12
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z13
-	VFMADD231PS  (R11), Z13, Z0
-	VFMADD231PS  64(R11), Z13, Z1
-	VFMADD231PS  128(R11), Z13, Z2
-	VFMADD231PS  192(R11), Z13, Z3
-	VFMADD231PS  256(R11), Z13, Z4
-	VFMADD231PS  320(R11), Z13, Z5
-	VFMADD231PS  384(R11), Z13, Z6
-	VFMADD231PS  448(R11), Z13, Z7
-	VFMADD231PS  512(R11), Z13, Z8
-	VFMADD231PS  576(R11), Z13, Z9
-	VFMADD231PS  640(R11), Z13, Z10
-	VFMADD231PS  704(R11), Z13, Z11
-	VFMADD231PS  (R11)(BX*1), Z13, Z12
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, 704(DI)
-	VMOVUPS Z12, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x13AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x13AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS 640(DI), Z10
-	VMOVUPS 704(DI), Z11
-	VMOVUPS (DI)(R11*1), Z12
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z13
-	VFMADD231PS  (R11), Z13, Z0
-	VFMADD231PS  64(R11), Z13, Z1
-	VFMADD231PS  128(R11), Z13, Z2
-	VFMADD231PS  192(R11), Z13, Z3
-	VFMADD231PS  256(R11), Z13, Z4
-	VFMADD231PS  320(R11), Z13, Z5
-	VFMADD231PS  384(R11), Z13, Z6
-	VFMADD231PS  448(R11), Z13, Z7
-	VFMADD231PS  512(R11), Z13, Z8
-	VFMADD231PS  576(R11), Z13, Z9
-	VFMADD231PS  640(R11), Z13, Z10
-	VFMADD231PS  704(R11), Z13, Z11
-	VFMADD231PS  (R11)(BX*1), Z13, Z12
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z13
-	VFMADD231PS  (R11), Z13, Z0
-	VFMADD231PS  64(R11), Z13, Z1
-	VFMADD231PS  128(R11), Z13, Z2
-	VFMADD231PS  192(R11), Z13, Z3
-	VFMADD231PS  256(R11), Z13, Z4
-	VFMADD231PS  320(R11), Z13, Z5
-	VFMADD231PS  384(R11), Z13, Z6
-	VFMADD231PS  448(R11), Z13, Z7
-	VFMADD231PS  512(R11), Z13, Z8
-	VFMADD231PS  576(R11), Z13, Z9
-	VFMADD231PS  640(R11), Z13, Z10
-	VFMADD231PS  704(R11), Z13, Z11
-	VFMADD231PS  (R11)(BX*1), Z13, Z12
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z13
-	VFMADD231PS  (R11), Z13, Z0
-	VFMADD231PS  64(R11), Z13, Z1
-	VFMADD231PS  128(R11), Z13, Z2
-	VFMADD231PS  192(R11), Z13, Z3
-	VFMADD231PS  256(R11), Z13, Z4
-	VFMADD231PS  320(R11), Z13, Z5
-	VFMADD231PS  384(R11), Z13, Z6
-	VFMADD231PS  448(R11), Z13, Z7
-	VFMADD231PS  512(R11), Z13, Z8
-	VFMADD231PS  576(R11), Z13, Z9
-	VFMADD231PS  640(R11), Z13, Z10
-	VFMADD231PS  704(R11), Z13, Z11
-	VFMADD231PS  (R11)(BX*1), Z13, Z12
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z13
-	VFMADD231PS  (R11), Z13, Z0
-	VFMADD231PS  64(R11), Z13, Z1
-	VFMADD231PS  128(R11), Z13, Z2
-	VFMADD231PS  192(R11), Z13, Z3
-	VFMADD231PS  256(R11), Z13, Z4
-	VFMADD231PS  320(R11), Z13, Z5
-	VFMADD231PS  384(R11), Z13, Z6
-	VFMADD231PS  448(R11), Z13, Z7
-	VFMADD231PS  512(R11), Z13, Z8
-	VFMADD231PS  576(R11), Z13, Z9
-	VFMADD231PS  640(R11), Z13, Z10
-	VFMADD231PS  704(R11), Z13, Z11
-	VFMADD231PS  (R11)(BX*1), Z13, Z12
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, 704(DI)
-	VMOVUPS Z12, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x14AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt2x14AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS 640(DI), Z10
-	VMOVUPS 704(DI), Z11
-	VMOVUPS 768(DI), Z12
-	VMOVUPS (DI)(R11*1), Z13
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX      (R8), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R10), Z14
-	VFMADD231PS  (R11), Z14, Z0
-	VFMADD231PS  64(R11), Z14, Z1
-	VFMADD231PS  128(R11), Z14, Z2
-	VFMADD231PS  192(R11), Z14, Z3
-	VFMADD231PS  256(R11), Z14, Z4
-	VFMADD231PS  320(R11), Z14, Z5
-	VFMADD231PS  384(R11), Z14, Z6
-	VFMADD231PS  448(R11), Z14, Z7
-	VFMADD231PS  512(R11), Z14, Z8
-	VFMADD231PS  576(R11), Z14, Z9
-	VFMADD231PS  640(R11), Z14, Z10
-	VFMADD231PS  704(R11), Z14, Z11
-	VFMADD231PS  768(R11), Z14, Z12
-	VFMADD231PS  (R11)(BX*1), Z14, Z13
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R10), Z14
-	VFMADD231PS  (R11), Z14, Z0
-	VFMADD231PS  64(R11), Z14, Z1
-	VFMADD231PS  128(R11), Z14, Z2
-	VFMADD231PS  192(R11), Z14, Z3
-	VFMADD231PS  256(R11), Z14, Z4
-	VFMADD231PS  320(R11), Z14, Z5
-	VFMADD231PS  384(R11), Z14, Z6
-	VFMADD231PS  448(R11), Z14, Z7
-	VFMADD231PS  512(R11), Z14, Z8
-	VFMADD231PS  576(R11), Z14, Z9
-	VFMADD231PS  640(R11), Z14, Z10
-	VFMADD231PS  704(R11), Z14, Z11
-	VFMADD231PS  768(R11), Z14, Z12
-	VFMADD231PS  (R11)(BX*1), Z14, Z13
-	ADDQ         DX, R11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, 704(DI)
-	VMOVUPS Z12, 768(DI)
-	VMOVUPS Z13, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x14AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·spmmt4x14AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ    128(AX), SI
-	CMPQ    SI, 24(AX)
-	JGE     done
-	MOVQ    16(AX), DI
-	MOVLQSX (DI)(SI*4), DI
-	INCQ    SI
-	MOVQ    SI, 128(AX)
-	MOVQ    104(AX), SI
-	MOVQ    32(AX), R9
-	MOVLQSX (R9)(DI*4), R8
-	MOVLQSX 4(R9)(DI*4), R9
-	SUBQ    80(AX), DI
-	IMULQ   72(AX), DI
-	ADDQ    8(AX), DI
-	MOVQ    R8, R10
-	IMULQ   SI, R10
-	ADDQ    48(AX), R10
-	MOVQ    40(AX), R11
-	LEAQ    (R11)(R8*2), R8
-	LEAQ    (R11)(R9*2), R9
-	MOVQ    112(AX), R11
-	TESTQ   R11, R11
-	JZ      fresh
-	CMPQ    R8, R9
-	JE      row
-	MOVQ    96(AX), R11
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS 128(DI), Z2
-	VMOVUPS 192(DI), Z3
-	VMOVUPS 256(DI), Z4
-	VMOVUPS 320(DI), Z5
-	VMOVUPS 384(DI), Z6
-	VMOVUPS 448(DI), Z7
-	VMOVUPS 512(DI), Z8
-	VMOVUPS 576(DI), Z9
-	VMOVUPS 640(DI), Z10
-	VMOVUPS 704(DI), Z11
-	VMOVUPS 768(DI), Z12
-	VMOVUPS (DI)(R11*1), Z13
-	JMP     entry
-
-fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	CMPQ   R8, R9
-	JE     store
-
-entry:
-	MOVWQZX (R8), R11
-	IMULQ   DX, R11
-	MOVQ    120(AX), R12
-	IMULQ   R12, R11
-	LEAQ    (CX)(R11*4), R11
-	MOVQ    R10, R13
-
-quarter:
-	VBROADCASTSS (R13), Z14
-	VFMADD231PS  (R11), Z14, Z0
-	VFMADD231PS  64(R11), Z14, Z1
-	VFMADD231PS  128(R11), Z14, Z2
-	VFMADD231PS  192(R11), Z14, Z3
-	VFMADD231PS  256(R11), Z14, Z4
-	VFMADD231PS  320(R11), Z14, Z5
-	VFMADD231PS  384(R11), Z14, Z6
-	VFMADD231PS  448(R11), Z14, Z7
-	VFMADD231PS  512(R11), Z14, Z8
-	VFMADD231PS  576(R11), Z14, Z9
-	VFMADD231PS  640(R11), Z14, Z10
-	VFMADD231PS  704(R11), Z14, Z11
-	VFMADD231PS  768(R11), Z14, Z12
-	VFMADD231PS  (R11)(BX*1), Z14, Z13
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R13), Z14
-	VFMADD231PS  (R11), Z14, Z0
-	VFMADD231PS  64(R11), Z14, Z1
-	VFMADD231PS  128(R11), Z14, Z2
-	VFMADD231PS  192(R11), Z14, Z3
-	VFMADD231PS  256(R11), Z14, Z4
-	VFMADD231PS  320(R11), Z14, Z5
-	VFMADD231PS  384(R11), Z14, Z6
-	VFMADD231PS  448(R11), Z14, Z7
-	VFMADD231PS  512(R11), Z14, Z8
-	VFMADD231PS  576(R11), Z14, Z9
-	VFMADD231PS  640(R11), Z14, Z10
-	VFMADD231PS  704(R11), Z14, Z11
-	VFMADD231PS  768(R11), Z14, Z12
-	VFMADD231PS  (R11)(BX*1), Z14, Z13
-	ADDQ         DX, R11
-	VBROADCASTSS 8(R13), Z14
-	VFMADD231PS  (R11), Z14, Z0
-	VFMADD231PS  64(R11), Z14, Z1
-	VFMADD231PS  128(R11), Z14, Z2
-	VFMADD231PS  192(R11), Z14, Z3
-	VFMADD231PS  256(R11), Z14, Z4
-	VFMADD231PS  320(R11), Z14, Z5
-	VFMADD231PS  384(R11), Z14, Z6
-	VFMADD231PS  448(R11), Z14, Z7
-	VFMADD231PS  512(R11), Z14, Z8
-	VFMADD231PS  576(R11), Z14, Z9
-	VFMADD231PS  640(R11), Z14, Z10
-	VFMADD231PS  704(R11), Z14, Z11
-	VFMADD231PS  768(R11), Z14, Z12
-	VFMADD231PS  (R11)(BX*1), Z14, Z13
-	ADDQ         DX, R11
-	VBROADCASTSS 12(R13), Z14
-	VFMADD231PS  (R11), Z14, Z0
-	VFMADD231PS  64(R11), Z14, Z1
-	VFMADD231PS  128(R11), Z14, Z2
-	VFMADD231PS  192(R11), Z14, Z3
-	VFMADD231PS  256(R11), Z14, Z4
-	VFMADD231PS  320(R11), Z14, Z5
-	VFMADD231PS  384(R11), Z14, Z6
-	VFMADD231PS  448(R11), Z14, Z7
-	VFMADD231PS  512(R11), Z14, Z8
-	VFMADD231PS  576(R11), Z14, Z9
-	VFMADD231PS  640(R11), Z14, Z10
-	VFMADD231PS  704(R11), Z14, Z11
-	VFMADD231PS  768(R11), Z14, Z12
-	VFMADD231PS  (R11)(BX*1), Z14, Z13
-	ADDQ         DX, R11
-	ADDQ         $0x10, R13
-	DECQ         R12
-	JNZ          quarter
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
-	JNE          entry
-
-store:
-	MOVQ    96(AX), SI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, 704(DI)
-	VMOVUPS Z12, 768(DI)
-	VMOVUPS Z13, (DI)(SI*1)
 	JMP     row
 
 done:

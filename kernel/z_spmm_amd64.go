@@ -4,75 +4,215 @@
 
 package kernel
 
-// spmm1x1AVX2 multiplies rows in blocks of 1 with 1 vectors of columns.
+// spmm1x1AVX2 adds up 1 input rows an entry with 1 vectors of columns.
 //
 //go:noescape
 func spmm1x1AVX2(t *byte)
 
-// spmm1x2AVX2 multiplies rows in blocks of 1 with 2 vectors of columns.
+// spmmt2x1AVX2 adds up 2 input rows an entry with 1 vectors of columns.
+//
+//go:noescape
+func spmmt2x1AVX2(t *byte)
+
+// spmmt4x1AVX2 adds up 4 input rows an entry with 1 vectors of columns.
+//
+//go:noescape
+func spmmt4x1AVX2(t *byte)
+
+// spmm1x2AVX2 adds up 1 input rows an entry with 2 vectors of columns.
 //
 //go:noescape
 func spmm1x2AVX2(t *byte)
 
-// spmm1x3AVX2 multiplies rows in blocks of 1 with 3 vectors of columns.
+// spmmt2x2AVX2 adds up 2 input rows an entry with 2 vectors of columns.
+//
+//go:noescape
+func spmmt2x2AVX2(t *byte)
+
+// spmmt4x2AVX2 adds up 4 input rows an entry with 2 vectors of columns.
+//
+//go:noescape
+func spmmt4x2AVX2(t *byte)
+
+// spmm1x3AVX2 adds up 1 input rows an entry with 3 vectors of columns.
 //
 //go:noescape
 func spmm1x3AVX2(t *byte)
 
-// spmm1x4AVX2 multiplies rows in blocks of 1 with 4 vectors of columns.
+// spmmt2x3AVX2 adds up 2 input rows an entry with 3 vectors of columns.
+//
+//go:noescape
+func spmmt2x3AVX2(t *byte)
+
+// spmmt4x3AVX2 adds up 4 input rows an entry with 3 vectors of columns.
+//
+//go:noescape
+func spmmt4x3AVX2(t *byte)
+
+// spmm1x4AVX2 adds up 1 input rows an entry with 4 vectors of columns.
 //
 //go:noescape
 func spmm1x4AVX2(t *byte)
 
-// spmm1x5AVX2 multiplies rows in blocks of 1 with 5 vectors of columns.
+// spmmt2x4AVX2 adds up 2 input rows an entry with 4 vectors of columns.
+//
+//go:noescape
+func spmmt2x4AVX2(t *byte)
+
+// spmmt4x4AVX2 adds up 4 input rows an entry with 4 vectors of columns.
+//
+//go:noescape
+func spmmt4x4AVX2(t *byte)
+
+// spmm1x5AVX2 adds up 1 input rows an entry with 5 vectors of columns.
 //
 //go:noescape
 func spmm1x5AVX2(t *byte)
 
-// spmm1x6AVX2 multiplies rows in blocks of 1 with 6 vectors of columns.
+// spmmt2x5AVX2 adds up 2 input rows an entry with 5 vectors of columns.
+//
+//go:noescape
+func spmmt2x5AVX2(t *byte)
+
+// spmmt4x5AVX2 adds up 4 input rows an entry with 5 vectors of columns.
+//
+//go:noescape
+func spmmt4x5AVX2(t *byte)
+
+// spmm1x6AVX2 adds up 1 input rows an entry with 6 vectors of columns.
 //
 //go:noescape
 func spmm1x6AVX2(t *byte)
 
-// spmm1x7AVX2 multiplies rows in blocks of 1 with 7 vectors of columns.
+// spmmt2x6AVX2 adds up 2 input rows an entry with 6 vectors of columns.
+//
+//go:noescape
+func spmmt2x6AVX2(t *byte)
+
+// spmmt4x6AVX2 adds up 4 input rows an entry with 6 vectors of columns.
+//
+//go:noescape
+func spmmt4x6AVX2(t *byte)
+
+// spmm1x7AVX2 adds up 1 input rows an entry with 7 vectors of columns.
 //
 //go:noescape
 func spmm1x7AVX2(t *byte)
 
-// spmm1x8AVX2 multiplies rows in blocks of 1 with 8 vectors of columns.
+// spmmt2x7AVX2 adds up 2 input rows an entry with 7 vectors of columns.
+//
+//go:noescape
+func spmmt2x7AVX2(t *byte)
+
+// spmmt4x7AVX2 adds up 4 input rows an entry with 7 vectors of columns.
+//
+//go:noescape
+func spmmt4x7AVX2(t *byte)
+
+// spmm1x8AVX2 adds up 1 input rows an entry with 8 vectors of columns.
 //
 //go:noescape
 func spmm1x8AVX2(t *byte)
 
-// spmm1x9AVX2 multiplies rows in blocks of 1 with 9 vectors of columns.
+// spmmt2x8AVX2 adds up 2 input rows an entry with 8 vectors of columns.
+//
+//go:noescape
+func spmmt2x8AVX2(t *byte)
+
+// spmmt4x8AVX2 adds up 4 input rows an entry with 8 vectors of columns.
+//
+//go:noescape
+func spmmt4x8AVX2(t *byte)
+
+// spmm1x9AVX2 adds up 1 input rows an entry with 9 vectors of columns.
 //
 //go:noescape
 func spmm1x9AVX2(t *byte)
 
-// spmm1x10AVX2 multiplies rows in blocks of 1 with 10 vectors of columns.
+// spmmt2x9AVX2 adds up 2 input rows an entry with 9 vectors of columns.
+//
+//go:noescape
+func spmmt2x9AVX2(t *byte)
+
+// spmmt4x9AVX2 adds up 4 input rows an entry with 9 vectors of columns.
+//
+//go:noescape
+func spmmt4x9AVX2(t *byte)
+
+// spmm1x10AVX2 adds up 1 input rows an entry with 10 vectors of columns.
 //
 //go:noescape
 func spmm1x10AVX2(t *byte)
 
-// spmm1x11AVX2 multiplies rows in blocks of 1 with 11 vectors of columns.
+// spmmt2x10AVX2 adds up 2 input rows an entry with 10 vectors of columns.
+//
+//go:noescape
+func spmmt2x10AVX2(t *byte)
+
+// spmmt4x10AVX2 adds up 4 input rows an entry with 10 vectors of columns.
+//
+//go:noescape
+func spmmt4x10AVX2(t *byte)
+
+// spmm1x11AVX2 adds up 1 input rows an entry with 11 vectors of columns.
 //
 //go:noescape
 func spmm1x11AVX2(t *byte)
 
-// spmm1x12AVX2 multiplies rows in blocks of 1 with 12 vectors of columns.
+// spmmt2x11AVX2 adds up 2 input rows an entry with 11 vectors of columns.
+//
+//go:noescape
+func spmmt2x11AVX2(t *byte)
+
+// spmmt4x11AVX2 adds up 4 input rows an entry with 11 vectors of columns.
+//
+//go:noescape
+func spmmt4x11AVX2(t *byte)
+
+// spmm1x12AVX2 adds up 1 input rows an entry with 12 vectors of columns.
 //
 //go:noescape
 func spmm1x12AVX2(t *byte)
 
-// spmm1x13AVX2 multiplies rows in blocks of 1 with 13 vectors of columns.
+// spmmt2x12AVX2 adds up 2 input rows an entry with 12 vectors of columns.
+//
+//go:noescape
+func spmmt2x12AVX2(t *byte)
+
+// spmmt4x12AVX2 adds up 4 input rows an entry with 12 vectors of columns.
+//
+//go:noescape
+func spmmt4x12AVX2(t *byte)
+
+// spmm1x13AVX2 adds up 1 input rows an entry with 13 vectors of columns.
 //
 //go:noescape
 func spmm1x13AVX2(t *byte)
 
-// spmm1x14AVX2 multiplies rows in blocks of 1 with 14 vectors of columns.
+// spmmt2x13AVX2 adds up 2 input rows an entry with 13 vectors of columns.
+//
+//go:noescape
+func spmmt2x13AVX2(t *byte)
+
+// spmmt4x13AVX2 adds up 4 input rows an entry with 13 vectors of columns.
+//
+//go:noescape
+func spmmt4x13AVX2(t *byte)
+
+// spmm1x14AVX2 adds up 1 input rows an entry with 14 vectors of columns.
 //
 //go:noescape
 func spmm1x14AVX2(t *byte)
+
+// spmmt2x14AVX2 adds up 2 input rows an entry with 14 vectors of columns.
+//
+//go:noescape
+func spmmt2x14AVX2(t *byte)
+
+// spmmt4x14AVX2 adds up 4 input rows an entry with 14 vectors of columns.
+//
+//go:noescape
+func spmmt4x14AVX2(t *byte)
 
 // spmm2x1AVX2 multiplies rows in blocks of 2 with 1 vectors of columns.
 //
@@ -119,220 +259,220 @@ func spmm4x2AVX2(t *byte)
 //go:noescape
 func spmm4x3AVX2(t *byte)
 
-// spmmt2x1AVX2 multiplies the transpose of blocks of 2 rows with 1 vectors of columns.
-//
-//go:noescape
-func spmmt2x1AVX2(t *byte)
-
-// spmmt4x1AVX2 multiplies the transpose of blocks of 4 rows with 1 vectors of columns.
-//
-//go:noescape
-func spmmt4x1AVX2(t *byte)
-
-// spmmt2x2AVX2 multiplies the transpose of blocks of 2 rows with 2 vectors of columns.
-//
-//go:noescape
-func spmmt2x2AVX2(t *byte)
-
-// spmmt4x2AVX2 multiplies the transpose of blocks of 4 rows with 2 vectors of columns.
-//
-//go:noescape
-func spmmt4x2AVX2(t *byte)
-
-// spmmt2x3AVX2 multiplies the transpose of blocks of 2 rows with 3 vectors of columns.
-//
-//go:noescape
-func spmmt2x3AVX2(t *byte)
-
-// spmmt4x3AVX2 multiplies the transpose of blocks of 4 rows with 3 vectors of columns.
-//
-//go:noescape
-func spmmt4x3AVX2(t *byte)
-
-// spmmt2x4AVX2 multiplies the transpose of blocks of 2 rows with 4 vectors of columns.
-//
-//go:noescape
-func spmmt2x4AVX2(t *byte)
-
-// spmmt4x4AVX2 multiplies the transpose of blocks of 4 rows with 4 vectors of columns.
-//
-//go:noescape
-func spmmt4x4AVX2(t *byte)
-
-// spmmt2x5AVX2 multiplies the transpose of blocks of 2 rows with 5 vectors of columns.
-//
-//go:noescape
-func spmmt2x5AVX2(t *byte)
-
-// spmmt4x5AVX2 multiplies the transpose of blocks of 4 rows with 5 vectors of columns.
-//
-//go:noescape
-func spmmt4x5AVX2(t *byte)
-
-// spmmt2x6AVX2 multiplies the transpose of blocks of 2 rows with 6 vectors of columns.
-//
-//go:noescape
-func spmmt2x6AVX2(t *byte)
-
-// spmmt4x6AVX2 multiplies the transpose of blocks of 4 rows with 6 vectors of columns.
-//
-//go:noescape
-func spmmt4x6AVX2(t *byte)
-
-// spmmt2x7AVX2 multiplies the transpose of blocks of 2 rows with 7 vectors of columns.
-//
-//go:noescape
-func spmmt2x7AVX2(t *byte)
-
-// spmmt4x7AVX2 multiplies the transpose of blocks of 4 rows with 7 vectors of columns.
-//
-//go:noescape
-func spmmt4x7AVX2(t *byte)
-
-// spmmt2x8AVX2 multiplies the transpose of blocks of 2 rows with 8 vectors of columns.
-//
-//go:noescape
-func spmmt2x8AVX2(t *byte)
-
-// spmmt4x8AVX2 multiplies the transpose of blocks of 4 rows with 8 vectors of columns.
-//
-//go:noescape
-func spmmt4x8AVX2(t *byte)
-
-// spmmt2x9AVX2 multiplies the transpose of blocks of 2 rows with 9 vectors of columns.
-//
-//go:noescape
-func spmmt2x9AVX2(t *byte)
-
-// spmmt4x9AVX2 multiplies the transpose of blocks of 4 rows with 9 vectors of columns.
-//
-//go:noescape
-func spmmt4x9AVX2(t *byte)
-
-// spmmt2x10AVX2 multiplies the transpose of blocks of 2 rows with 10 vectors of columns.
-//
-//go:noescape
-func spmmt2x10AVX2(t *byte)
-
-// spmmt4x10AVX2 multiplies the transpose of blocks of 4 rows with 10 vectors of columns.
-//
-//go:noescape
-func spmmt4x10AVX2(t *byte)
-
-// spmmt2x11AVX2 multiplies the transpose of blocks of 2 rows with 11 vectors of columns.
-//
-//go:noescape
-func spmmt2x11AVX2(t *byte)
-
-// spmmt4x11AVX2 multiplies the transpose of blocks of 4 rows with 11 vectors of columns.
-//
-//go:noescape
-func spmmt4x11AVX2(t *byte)
-
-// spmmt2x12AVX2 multiplies the transpose of blocks of 2 rows with 12 vectors of columns.
-//
-//go:noescape
-func spmmt2x12AVX2(t *byte)
-
-// spmmt4x12AVX2 multiplies the transpose of blocks of 4 rows with 12 vectors of columns.
-//
-//go:noescape
-func spmmt4x12AVX2(t *byte)
-
-// spmmt2x13AVX2 multiplies the transpose of blocks of 2 rows with 13 vectors of columns.
-//
-//go:noescape
-func spmmt2x13AVX2(t *byte)
-
-// spmmt4x13AVX2 multiplies the transpose of blocks of 4 rows with 13 vectors of columns.
-//
-//go:noescape
-func spmmt4x13AVX2(t *byte)
-
-// spmmt2x14AVX2 multiplies the transpose of blocks of 2 rows with 14 vectors of columns.
-//
-//go:noescape
-func spmmt2x14AVX2(t *byte)
-
-// spmmt4x14AVX2 multiplies the transpose of blocks of 4 rows with 14 vectors of columns.
-//
-//go:noescape
-func spmmt4x14AVX2(t *byte)
-
 // packRowsAVX2 copies rows of so many vectors (at least one); strides and the places of the last vector are in bytes.
 //
 //go:noescape
 func packRowsAVX2(dst *float32, src *float32, rows int, vectors int, lddst int, ldsrc int, lastdst int, lastsrc int, mask *int32)
 
-// spmm1x1AVX512 multiplies rows in blocks of 1 with 1 vectors of columns.
+// spmm1x1AVX512 adds up 1 input rows an entry with 1 vectors of columns.
 //
 //go:noescape
 func spmm1x1AVX512(t *byte)
 
-// spmm1x2AVX512 multiplies rows in blocks of 1 with 2 vectors of columns.
+// spmmt2x1AVX512 adds up 2 input rows an entry with 1 vectors of columns.
+//
+//go:noescape
+func spmmt2x1AVX512(t *byte)
+
+// spmmt4x1AVX512 adds up 4 input rows an entry with 1 vectors of columns.
+//
+//go:noescape
+func spmmt4x1AVX512(t *byte)
+
+// spmm1x2AVX512 adds up 1 input rows an entry with 2 vectors of columns.
 //
 //go:noescape
 func spmm1x2AVX512(t *byte)
 
-// spmm1x3AVX512 multiplies rows in blocks of 1 with 3 vectors of columns.
+// spmmt2x2AVX512 adds up 2 input rows an entry with 2 vectors of columns.
+//
+//go:noescape
+func spmmt2x2AVX512(t *byte)
+
+// spmmt4x2AVX512 adds up 4 input rows an entry with 2 vectors of columns.
+//
+//go:noescape
+func spmmt4x2AVX512(t *byte)
+
+// spmm1x3AVX512 adds up 1 input rows an entry with 3 vectors of columns.
 //
 //go:noescape
 func spmm1x3AVX512(t *byte)
 
-// spmm1x4AVX512 multiplies rows in blocks of 1 with 4 vectors of columns.
+// spmmt2x3AVX512 adds up 2 input rows an entry with 3 vectors of columns.
+//
+//go:noescape
+func spmmt2x3AVX512(t *byte)
+
+// spmmt4x3AVX512 adds up 4 input rows an entry with 3 vectors of columns.
+//
+//go:noescape
+func spmmt4x3AVX512(t *byte)
+
+// spmm1x4AVX512 adds up 1 input rows an entry with 4 vectors of columns.
 //
 //go:noescape
 func spmm1x4AVX512(t *byte)
 
-// spmm1x5AVX512 multiplies rows in blocks of 1 with 5 vectors of columns.
+// spmmt2x4AVX512 adds up 2 input rows an entry with 4 vectors of columns.
+//
+//go:noescape
+func spmmt2x4AVX512(t *byte)
+
+// spmmt4x4AVX512 adds up 4 input rows an entry with 4 vectors of columns.
+//
+//go:noescape
+func spmmt4x4AVX512(t *byte)
+
+// spmm1x5AVX512 adds up 1 input rows an entry with 5 vectors of columns.
 //
 //go:noescape
 func spmm1x5AVX512(t *byte)
 
-// spmm1x6AVX512 multiplies rows in blocks of 1 with 6 vectors of columns.
+// spmmt2x5AVX512 adds up 2 input rows an entry with 5 vectors of columns.
+//
+//go:noescape
+func spmmt2x5AVX512(t *byte)
+
+// spmmt4x5AVX512 adds up 4 input rows an entry with 5 vectors of columns.
+//
+//go:noescape
+func spmmt4x5AVX512(t *byte)
+
+// spmm1x6AVX512 adds up 1 input rows an entry with 6 vectors of columns.
 //
 //go:noescape
 func spmm1x6AVX512(t *byte)
 
-// spmm1x7AVX512 multiplies rows in blocks of 1 with 7 vectors of columns.
+// spmmt2x6AVX512 adds up 2 input rows an entry with 6 vectors of columns.
+//
+//go:noescape
+func spmmt2x6AVX512(t *byte)
+
+// spmmt4x6AVX512 adds up 4 input rows an entry with 6 vectors of columns.
+//
+//go:noescape
+func spmmt4x6AVX512(t *byte)
+
+// spmm1x7AVX512 adds up 1 input rows an entry with 7 vectors of columns.
 //
 //go:noescape
 func spmm1x7AVX512(t *byte)
 
-// spmm1x8AVX512 multiplies rows in blocks of 1 with 8 vectors of columns.
+// spmmt2x7AVX512 adds up 2 input rows an entry with 7 vectors of columns.
+//
+//go:noescape
+func spmmt2x7AVX512(t *byte)
+
+// spmmt4x7AVX512 adds up 4 input rows an entry with 7 vectors of columns.
+//
+//go:noescape
+func spmmt4x7AVX512(t *byte)
+
+// spmm1x8AVX512 adds up 1 input rows an entry with 8 vectors of columns.
 //
 //go:noescape
 func spmm1x8AVX512(t *byte)
 
-// spmm1x9AVX512 multiplies rows in blocks of 1 with 9 vectors of columns.
+// spmmt2x8AVX512 adds up 2 input rows an entry with 8 vectors of columns.
+//
+//go:noescape
+func spmmt2x8AVX512(t *byte)
+
+// spmmt4x8AVX512 adds up 4 input rows an entry with 8 vectors of columns.
+//
+//go:noescape
+func spmmt4x8AVX512(t *byte)
+
+// spmm1x9AVX512 adds up 1 input rows an entry with 9 vectors of columns.
 //
 //go:noescape
 func spmm1x9AVX512(t *byte)
 
-// spmm1x10AVX512 multiplies rows in blocks of 1 with 10 vectors of columns.
+// spmmt2x9AVX512 adds up 2 input rows an entry with 9 vectors of columns.
+//
+//go:noescape
+func spmmt2x9AVX512(t *byte)
+
+// spmmt4x9AVX512 adds up 4 input rows an entry with 9 vectors of columns.
+//
+//go:noescape
+func spmmt4x9AVX512(t *byte)
+
+// spmm1x10AVX512 adds up 1 input rows an entry with 10 vectors of columns.
 //
 //go:noescape
 func spmm1x10AVX512(t *byte)
 
-// spmm1x11AVX512 multiplies rows in blocks of 1 with 11 vectors of columns.
+// spmmt2x10AVX512 adds up 2 input rows an entry with 10 vectors of columns.
+//
+//go:noescape
+func spmmt2x10AVX512(t *byte)
+
+// spmmt4x10AVX512 adds up 4 input rows an entry with 10 vectors of columns.
+//
+//go:noescape
+func spmmt4x10AVX512(t *byte)
+
+// spmm1x11AVX512 adds up 1 input rows an entry with 11 vectors of columns.
 //
 //go:noescape
 func spmm1x11AVX512(t *byte)
 
-// spmm1x12AVX512 multiplies rows in blocks of 1 with 12 vectors of columns.
+// spmmt2x11AVX512 adds up 2 input rows an entry with 11 vectors of columns.
+//
+//go:noescape
+func spmmt2x11AVX512(t *byte)
+
+// spmmt4x11AVX512 adds up 4 input rows an entry with 11 vectors of columns.
+//
+//go:noescape
+func spmmt4x11AVX512(t *byte)
+
+// spmm1x12AVX512 adds up 1 input rows an entry with 12 vectors of columns.
 //
 //go:noescape
 func spmm1x12AVX512(t *byte)
 
-// spmm1x13AVX512 multiplies rows in blocks of 1 with 13 vectors of columns.
+// spmmt2x12AVX512 adds up 2 input rows an entry with 12 vectors of columns.
+//
+//go:noescape
+func spmmt2x12AVX512(t *byte)
+
+// spmmt4x12AVX512 adds up 4 input rows an entry with 12 vectors of columns.
+//
+//go:noescape
+func spmmt4x12AVX512(t *byte)
+
+// spmm1x13AVX512 adds up 1 input rows an entry with 13 vectors of columns.
 //
 //go:noescape
 func spmm1x13AVX512(t *byte)
 
-// spmm1x14AVX512 multiplies rows in blocks of 1 with 14 vectors of columns.
+// spmmt2x13AVX512 adds up 2 input rows an entry with 13 vectors of columns.
+//
+//go:noescape
+func spmmt2x13AVX512(t *byte)
+
+// spmmt4x13AVX512 adds up 4 input rows an entry with 13 vectors of columns.
+//
+//go:noescape
+func spmmt4x13AVX512(t *byte)
+
+// spmm1x14AVX512 adds up 1 input rows an entry with 14 vectors of columns.
 //
 //go:noescape
 func spmm1x14AVX512(t *byte)
+
+// spmmt2x14AVX512 adds up 2 input rows an entry with 14 vectors of columns.
+//
+//go:noescape
+func spmmt2x14AVX512(t *byte)
+
+// spmmt4x14AVX512 adds up 4 input rows an entry with 14 vectors of columns.
+//
+//go:noescape
+func spmmt4x14AVX512(t *byte)
 
 // spmm2x1AVX512 multiplies rows in blocks of 2 with 1 vectors of columns.
 //
@@ -393,146 +533,6 @@ func spmm4x5AVX512(t *byte)
 //
 //go:noescape
 func spmm4x6AVX512(t *byte)
-
-// spmmt2x1AVX512 multiplies the transpose of blocks of 2 rows with 1 vectors of columns.
-//
-//go:noescape
-func spmmt2x1AVX512(t *byte)
-
-// spmmt4x1AVX512 multiplies the transpose of blocks of 4 rows with 1 vectors of columns.
-//
-//go:noescape
-func spmmt4x1AVX512(t *byte)
-
-// spmmt2x2AVX512 multiplies the transpose of blocks of 2 rows with 2 vectors of columns.
-//
-//go:noescape
-func spmmt2x2AVX512(t *byte)
-
-// spmmt4x2AVX512 multiplies the transpose of blocks of 4 rows with 2 vectors of columns.
-//
-//go:noescape
-func spmmt4x2AVX512(t *byte)
-
-// spmmt2x3AVX512 multiplies the transpose of blocks of 2 rows with 3 vectors of columns.
-//
-//go:noescape
-func spmmt2x3AVX512(t *byte)
-
-// spmmt4x3AVX512 multiplies the transpose of blocks of 4 rows with 3 vectors of columns.
-//
-//go:noescape
-func spmmt4x3AVX512(t *byte)
-
-// spmmt2x4AVX512 multiplies the transpose of blocks of 2 rows with 4 vectors of columns.
-//
-//go:noescape
-func spmmt2x4AVX512(t *byte)
-
-// spmmt4x4AVX512 multiplies the transpose of blocks of 4 rows with 4 vectors of columns.
-//
-//go:noescape
-func spmmt4x4AVX512(t *byte)
-
-// spmmt2x5AVX512 multiplies the transpose of blocks of 2 rows with 5 vectors of columns.
-//
-//go:noescape
-func spmmt2x5AVX512(t *byte)
-
-// spmmt4x5AVX512 multiplies the transpose of blocks of 4 rows with 5 vectors of columns.
-//
-//go:noescape
-func spmmt4x5AVX512(t *byte)
-
-// spmmt2x6AVX512 multiplies the transpose of blocks of 2 rows with 6 vectors of columns.
-//
-//go:noescape
-func spmmt2x6AVX512(t *byte)
-
-// spmmt4x6AVX512 multiplies the transpose of blocks of 4 rows with 6 vectors of columns.
-//
-//go:noescape
-func spmmt4x6AVX512(t *byte)
-
-// spmmt2x7AVX512 multiplies the transpose of blocks of 2 rows with 7 vectors of columns.
-//
-//go:noescape
-func spmmt2x7AVX512(t *byte)
-
-// spmmt4x7AVX512 multiplies the transpose of blocks of 4 rows with 7 vectors of columns.
-//
-//go:noescape
-func spmmt4x7AVX512(t *byte)
-
-// spmmt2x8AVX512 multiplies the transpose of blocks of 2 rows with 8 vectors of columns.
-//
-//go:noescape
-func spmmt2x8AVX512(t *byte)
-
-// spmmt4x8AVX512 multiplies the transpose of blocks of 4 rows with 8 vectors of columns.
-//
-//go:noescape
-func spmmt4x8AVX512(t *byte)
-
-// spmmt2x9AVX512 multiplies the transpose of blocks of 2 rows with 9 vectors of columns.
-//
-//go:noescape
-func spmmt2x9AVX512(t *byte)
-
-// spmmt4x9AVX512 multiplies the transpose of blocks of 4 rows with 9 vectors of columns.
-//
-//go:noescape
-func spmmt4x9AVX512(t *byte)
-
-// spmmt2x10AVX512 multiplies the transpose of blocks of 2 rows with 10 vectors of columns.
-//
-//go:noescape
-func spmmt2x10AVX512(t *byte)
-
-// spmmt4x10AVX512 multiplies the transpose of blocks of 4 rows with 10 vectors of columns.
-//
-//go:noescape
-func spmmt4x10AVX512(t *byte)
-
-// spmmt2x11AVX512 multiplies the transpose of blocks of 2 rows with 11 vectors of columns.
-//
-//go:noescape
-func spmmt2x11AVX512(t *byte)
-
-// spmmt4x11AVX512 multiplies the transpose of blocks of 4 rows with 11 vectors of columns.
-//
-//go:noescape
-func spmmt4x11AVX512(t *byte)
-
-// spmmt2x12AVX512 multiplies the transpose of blocks of 2 rows with 12 vectors of columns.
-//
-//go:noescape
-func spmmt2x12AVX512(t *byte)
-
-// spmmt4x12AVX512 multiplies the transpose of blocks of 4 rows with 12 vectors of columns.
-//
-//go:noescape
-func spmmt4x12AVX512(t *byte)
-
-// spmmt2x13AVX512 multiplies the transpose of blocks of 2 rows with 13 vectors of columns.
-//
-//go:noescape
-func spmmt2x13AVX512(t *byte)
-
-// spmmt4x13AVX512 multiplies the transpose of blocks of 4 rows with 13 vectors of columns.
-//
-//go:noescape
-func spmmt4x13AVX512(t *byte)
-
-// spmmt2x14AVX512 multiplies the transpose of blocks of 2 rows with 14 vectors of columns.
-//
-//go:noescape
-func spmmt2x14AVX512(t *byte)
-
-// spmmt4x14AVX512 multiplies the transpose of blocks of 4 rows with 14 vectors of columns.
-//
-//go:noescape
-func spmmt4x14AVX512(t *byte)
 
 // packRowsAVX512 copies rows of so many vectors (at least one); strides and the places of the last vector are in bytes.
 //

@@ -73,7 +73,7 @@ func place(M, K, R int, keys []int64) (*Matrix, []int32) {
 	m := &Matrix{}
 	m.M, m.K, m.R = M, K, R
 	groups := m.Groups()
-	m.KB = kernel.BlockColumns(K, groups, R, len(keys))
+	m.KB = kernel.BlockColumns(K, groups, len(keys))
 	m.Offsets = make([]int32, groups*m.KBlocks()+1)
 	m.Columns = make([]uint16, len(keys))
 	m.Values = make([]float32, len(keys)*R)

@@ -25,7 +25,7 @@ func genSDDMM() {
 func (w width) dots(nr int) {
 	name := fmt.Sprintf("sddmm%d%s", nr, w.suffix)
 	t := tileFunc(name, name+" adds the gradients of blocks of "+fmt.Sprint(nr)+" rows over the columns of one tile.")
-	eachRow(t, func(s rowState) {
+	eachRow(t, nr, 192, func(s state) {
 		ys := []reg.Register{s.y}
 		for r := 1; r < nr; r++ {
 			p := GP64()
@@ -56,7 +56,7 @@ func (w width) dots(nr int) {
 }
 
 // dotBatch adds the dot products of ne entries and moves s.val on.
-func (w width) dotBatch(s rowState, ys []reg.Register, ne int) {
+func (w width) dotBatch(s state, ys []reg.Register, ne int) {
 	nr := len(ys)
 	acc := w.vecs(nr * ne)
 	for _, a := range acc {
@@ -179,7 +179,7 @@ func (w width) tree(acc []reg.VecVirtual) reg.VecVirtual {
 }
 
 // dotStore adds the nr·ne sums to the gradient.
-func (w width) dotStore(s rowState, sums reg.VecVirtual, nr, ne int) {
+func (w width) dotStore(s state, sums reg.VecVirtual, nr, ne int) {
 	if nr == 4 {
 		halves := []reg.Register{sums.AsX(), XMM()}
 		if ne == 2 {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/mmcloughlin/avo/attr"
-
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -14,60 +13,54 @@ func init() { ops["spmm"] = genSpMM }
 
 func genSpMM() {
 	for _, w := range widths {
-		for nv := 1; nv <= w.regs-2 && nv <= 14; nv++ {
-			w.rows(1, nv)
+		for nv := 1; nv <= 14; nv++ {
+			w.several(1, nv)
+			w.several(2, nv)
+			w.several(4, nv)
 		}
 		for nv := 1; nv <= 6; nv++ {
-			w.rows(2, nv)
+			w.blocks(2, nv)
 		}
 		for nv := 1; nv <= 3 || nv <= 6 && w.regs > 16; nv++ {
-			w.rows(4, nv)
-		}
-		for nv := 1; nv <= w.regs-2 && nv <= 14; nv++ {
-			w.across(2, nv)
-			w.across(4, nv)
+			w.blocks(4, nv)
 		}
 		w.pack()
 	}
 }
 
-// rowLoop visits the rows (row groups) of a tile. body gets the pointers of the
-// row's first column and value and the end of its columns; the row's first output
-// is at y. skip is where to go on when there is nothing to add.
-type rowState struct {
+// state is what a kernel knows of the row (row group) it is at.
+type state struct {
 	tile          reg.Register
-	y             reg.GPVirtual
-	col, end, val reg.GPVirtual
+	y             reg.GPVirtual // first output
+	col, end, val reg.GPVirtual // columns and values of its entries
 	vstride       reg.GPVirtual
-	ldy           reg.GPVirtual
 }
 
-func eachRow(t reg.Register, body func(s rowState)) {
-	s := rowState{tile: t}
+// eachRow visits the rows of a tile in their order; body goes back to label "row".
+func eachRow(t reg.Register, rows, bytes int, body func(s state)) {
+	s := state{tile: t}
 	Label("row")
 	i, g := GP64(), GP64() // counted in memory: registers are few
 	MOVQ(fieldMem(t, "i"), i)
 	CMPQ(i, fieldMem(t, "n"))
 	JGE(LabelRef("done"))
 	MOVQ(fieldMem(t, "order"), g)
-	MOVLQSX(Mem{Base: g, Index: i, Scale: 4}, g)
+	LEAQ(Mem{Base: g, Index: i, Scale: 4}, g)
+	ahead(t, g, 1, rows, bytes)
+	MOVLQSX(Mem{Base: g}, g)
 	INCQ(i)
 	MOVQ(i, fieldMem(t, "i"))
 	s.vstride = field(t, "vstride")
 	s.col, s.end, s.val = GP64(), GP64(), GP64()
-	offsets := GP64()
-	MOVQ(fieldMem(t, "offsets"), offsets)
+	offsets := field(t, "offsets")
 	MOVLQSX(Mem{Base: offsets, Index: g, Scale: 4}, s.col)
 	MOVLQSX(Mem{Base: offsets, Index: g, Scale: 4, Disp: 4}, s.end)
 	s.y = g
-	SUBQ(fieldMem(t, "first"), s.y)
-	IMULQ(fieldMem(t, "group"), s.y)
-	ADDQ(fieldMem(t, "y"), s.y)
+	rowAddress(t, g)
 	MOVQ(s.col, s.val)
 	IMULQ(s.vstride, s.val)
 	ADDQ(fieldMem(t, "values"), s.val)
-	columns := GP64()
-	MOVQ(fieldMem(t, "columns"), columns)
+	columns := field(t, "columns")
 	LEAQ(Mem{Base: columns, Index: s.col, Scale: 2}, s.col)
 	LEAQ(Mem{Base: columns, Index: s.end, Scale: 2}, s.end)
 	body(s)
@@ -77,104 +70,119 @@ func eachRow(t reg.Register, body func(s rowState)) {
 	RET()
 }
 
-// outputs gives the address of vector v of row r of the output; the last vector
-// of a row has an offset of its own.
-func (w width) outputs(s rowState, nr, nv int) func(r, v int, lasty reg.Register) Mem {
-	ptrs := []reg.Register{s.y}
-	for r := 1; r < nr; r++ {
-		p := GP64()
-		MOVQ(ptrs[r-1], p)
-		ADDQ(fieldMem(s.tile, "ldy"), p)
-		ptrs = append(ptrs, p)
-	}
-	return func(r, v int, lasty reg.Register) Mem {
-		if v == nv-1 {
-			return Mem{Base: ptrs[r], Index: lasty, Scale: 1}
+// rowAddress turns the number of a row group into the address of its outputs.
+func rowAddress(t reg.Register, g reg.GPVirtual) {
+	SUBQ(fieldMem(t, "first"), g)
+	IMULQ(fieldMem(t, "group"), g)
+	ADDQ(fieldMem(t, "y"), g)
+}
+
+// ahead fetches what row r (row group r of so many rows) from order will touch
+// first, while the rows before it are done: rows come in an order of their own,
+// which the machine cannot foresee.
+func ahead(t, order reg.Register, r, rows, bytes int) {
+	g, first, p := GP64(), GP64(), GP64()
+	MOVLQSX(Mem{Base: order, Disp: 4 * r}, g)
+	MOVQ(fieldMem(t, "offsets"), p)
+	MOVLQSX(Mem{Base: p, Index: g, Scale: 4}, first)
+	rowAddress(t, g)
+	for i := range rows {
+		if i > 0 {
+			ADDQ(fieldMem(t, "ldy"), g)
 		}
-		return Mem{Base: ptrs[r], Disp: v * w.bytes}
+		for at := 0; at < bytes; at += 64 {
+			PREFETCHT0(Mem{Base: g, Disp: at})
+		}
+	}
+	MOVQ(fieldMem(t, "columns"), p)
+	PREFETCHT0(Mem{Base: p, Index: first, Scale: 2})
+	IMULQ(fieldMem(t, "vstride"), first)
+	ADDQ(fieldMem(t, "values"), first)
+	PREFETCHT0(Mem{Base: first})
+}
+
+// outputs moves accumulators from or to rows of the output. The last vector of a
+// row has an offset of its own.
+func (w width) outputs(t reg.Register, acc [][]reg.VecVirtual, row func(r int) reg.Register, load bool) {
+	lasty := field(t, "lasty")
+	for r := range acc {
+		p := row(r)
+		for v := range acc[r] {
+			m := Mem{Base: p, Disp: v * w.bytes}
+			if v == len(acc[r])-1 {
+				m = Mem{Base: p, Index: lasty, Scale: 1}
+			}
+			if load {
+				VMOVUPS(m, acc[r][v])
+			} else {
+				VMOVUPS(acc[r][v], m)
+			}
+		}
 	}
 }
 
-// start fills the accumulators with the outputs, or with zero where the tile does
-// not accumulate; then, rows without entries are done when they accumulate.
-func (w width) start(s rowState, acc [][]reg.VecVirtual, out func(r, v int, lasty reg.Register) Mem) {
-	flag := field(s.tile, "acc")
-	TESTQ(flag, flag)
-	JZ(LabelRef("fresh"))
-	CMPQ(s.col, s.end)
-	JE(LabelRef("row"))
-	lasty := field(s.tile, "lasty")
-	for r := range acc {
-		for v := range acc[r] {
-			VMOVUPS(out(r, v, lasty), acc[r][v])
-		}
-	}
-	JMP(LabelRef("entry"))
-	Label("fresh")
+func (w width) zeros(acc [][]reg.VecVirtual) {
 	for r := range acc {
 		for v := range acc[r] {
 			w.zero(acc[r][v])
 		}
 	}
-	CMPQ(s.col, s.end)
-	JE(LabelRef("store"))
 }
 
-func (w width) store(s rowState, acc [][]reg.VecVirtual, out func(r, v int, lasty reg.Register) Mem) {
-	Label("store")
-	lasty := field(s.tile, "lasty")
-	for r := range acc {
-		for v := range acc[r] {
-			VMOVUPS(acc[r][v], out(r, v, lasty))
-		}
-	}
-}
-
-// rows generates the product for blocks of nr rows, nv vectors wide.
-func (w width) rows(nr, nv int) {
+// blocks generates the product for blocks of nr rows, nv vectors wide.
+func (w width) blocks(nr, nv int) {
 	t := tileFunc(fmt.Sprintf("spmm%dx%d%s", nr, nv, w.suffix),
 		fmt.Sprintf("spmm%dx%d%s multiplies rows in blocks of %d with %d vectors of columns.", nr, nv, w.suffix, nr, nv))
 	x, xlast, ldx := field(t, "x"), GP64(), field(t, "ldx")
 	MOVQ(x, xlast)
 	ADDQ(fieldMem(t, "lastx"), xlast)
-	eachRow(t, func(s rowState) {
+	eachRow(t, nr, nv*w.bytes, func(s state) {
 		acc := make([][]reg.VecVirtual, nr)
 		for r := range acc {
 			acc[r] = w.vecs(nv)
 		}
-		out := w.outputs(s, nr, nv)
-		w.start(s, acc, out)
+		rows := []reg.Register{s.y}
+		for r := 1; r < nr; r++ {
+			p := GP64()
+			MOVQ(rows[r-1], p)
+			ADDQ(fieldMem(t, "ldy"), p)
+			rows = append(rows, p)
+		}
+		row := func(r int) reg.Register { return rows[r] }
+		CMPQ(fieldMem(t, "acc"), Imm(0))
+		JE(LabelRef("fresh"))
+		CMPQ(s.col, s.end)
+		JE(LabelRef("row"))
+		w.outputs(t, acc, row, true)
+		JMP(LabelRef("entry"))
+		Label("fresh")
+		w.zeros(acc)
+		CMPQ(s.col, s.end)
+		JE(LabelRef("store"))
 		Label("entry")
 		k := GP64()
 		MOVWQZX(Mem{Base: s.col}, k)
 		IMULQ(ldx, k)
-		in := func(v int) Mem {
+		w.block(s, acc, func(v int) Mem {
 			if v == nv-1 {
 				return Mem{Base: xlast, Index: k, Scale: 1}
 			}
 			return Mem{Base: x, Index: k, Scale: 1, Disp: v * w.bytes}
-		}
-		w.block(s, acc, in)
+		})
 		ADDQ(Imm(2), s.col)
 		ADDQ(s.vstride, s.val)
 		CMPQ(s.col, s.end)
 		JNE(LabelRef("entry"))
-		w.store(s, acc, out)
+		Label("store")
+		w.outputs(t, acc, row, false)
 	})
 }
 
-// block adds one entry: the values of its rows times one row of X. Several rows
-// share the vectors of X, held in registers: all of them where there is room.
-func (w width) block(s rowState, acc [][]reg.VecVirtual, in func(v int) Mem) {
+// block adds one entry: the values of its rows times one row of X, whose vectors
+// the rows share. Two rows keep their values in registers, more the vectors.
+func (w width) block(s state, acc [][]reg.VecVirtual, in func(v int) Mem) {
 	nr, nv := len(acc), len(acc[0])
-	switch nr {
-	case 1:
-		a := w.vec()
-		VBROADCASTSS(Mem{Base: s.val}, a)
-		for v := range nv {
-			VFMADD231PS(in(v), a, acc[0][v])
-		}
-	case 2:
+	if nr == 2 {
 		a := w.vecs(2)
 		VBROADCASTSS(Mem{Base: s.val}, a[0])
 		VBROADCASTSS(Mem{Base: s.val, Disp: 4}, a[1])
@@ -184,72 +192,182 @@ func (w width) block(s rowState, acc [][]reg.VecVirtual, in func(v int) Mem) {
 			VFMADD231PS(x, a[0], acc[0][v])
 			VFMADD231PS(x, a[1], acc[1][v])
 		}
-	default:
-		x := w.vecs(nv)
+		return
+	}
+	x := w.vecs(nv)
+	for v := range nv {
+		VMOVUPS(in(v), x[v])
+	}
+	for r := range nr {
+		a := w.vec()
+		VBROADCASTSS(Mem{Base: s.val, Disp: 4 * r}, a)
 		for v := range nv {
-			VMOVUPS(in(v), x[v])
-		}
-		for r := range nr {
-			a := w.vec()
-			VBROADCASTSS(Mem{Base: s.val, Disp: 4 * r}, a)
-			for v := range nv {
-				VFMADD231PS(x[v], a, acc[r][v])
-			}
+			VFMADD231PS(x[v], a, acc[r][v])
 		}
 	}
 }
 
-// across generates the product of the transpose of blocks of nr rows: each entry
-// adds nr rows of the input, or t.sub times nr.
-func (w width) across(nr, nv int) {
-	t := tileFunc(fmt.Sprintf("spmmt%dx%d%s", nr, nv, w.suffix),
-		fmt.Sprintf("spmmt%dx%d%s multiplies the transpose of blocks of %d rows with %d vectors of columns.", nr, nv, w.suffix, nr, nv))
+// several generates the product for single rows, nv vectors wide, whose entries
+// stand for a rows of the input each (the transpose of blocks of a rows), or for
+// t.sub times a where a is 4.
+//
+// A sum of nv vectors is nv chains of additions, too few to keep the arithmetic
+// busy where a tile is narrow. So two or four rows that have equally many entries
+// (the order makes them neighbours) are done together.
+func (w width) several(a, nv int) {
+	name := fmt.Sprintf("spmm1x%d%s", nv, w.suffix)
+	if a > 1 {
+		name = fmt.Sprintf("spmmt%dx%d%s", a, nv, w.suffix)
+	}
+	t := tileFunc(name, fmt.Sprintf("%s adds up %d input rows an entry with %d vectors of columns.", name, a, nv))
 	x, ldx, lastx := field(t, "x"), field(t, "ldx"), field(t, "lastx")
-	eachRow(t, func(s rowState) {
-		acc := [][]reg.VecVirtual{w.vecs(nv)}
-		out := w.outputs(s, 1, nv)
-		w.start(s, acc, out)
-		Label("entry")
+	if a == 1 {
+		ADDQ(x, lastx)
+	}
+	s := severalState{width: w, t: t, x: x, ldx: ldx, lastx: lastx, a: a, nv: nv}
+	group := 1
+	if nv <= 3 && a < 4 {
+		group = 4
+	} else if nv <= 7 {
+		group = 2
+	}
+	Label("row")
+	i, left := GP64(), GP64()
+	MOVQ(fieldMem(t, "i"), i)
+	MOVQ(fieldMem(t, "n"), left)
+	SUBQ(i, left)
+	JLE(LabelRef("done"))
+	order := field(t, "order")
+	LEAQ(Mem{Base: order, Index: i, Scale: 4}, order)
+	count := GP64()
+	cols := []reg.GPVirtual{s.begin(order, 0, count)}
+	for r := range group {
+		ahead(t, order, group+r, 1, nv*w.bytes)
+	}
+	if group > 1 {
+		CMPQ(left, Imm(uint64(group)))
+		JL(LabelRef("alone"))
+		for r := 1; r < group; r++ {
+			other := GP64()
+			cols = append(cols, s.begin(order, r, other))
+			CMPQ(other, count)
+			JNE(LabelRef("alone"))
+		}
+		s.together(cols, count, "group")
+		JMP(LabelRef("row"))
+		Label("alone")
+	}
+	s.together(cols[:1], count, "one")
+	JMP(LabelRef("row"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+type severalState struct {
+	width
+	t             reg.Register
+	x, ldx, lastx reg.GPVirtual
+	a, nv         int
+}
+
+// begin looks row r from order up: it leaves the address of its outputs in the
+// tile, its number of entries in count, and returns the number of its first.
+func (s severalState) begin(order reg.Register, r int, count reg.GPVirtual) reg.GPVirtual {
+	g, first := GP64(), GP64()
+	MOVLQSX(Mem{Base: order, Disp: 4 * r}, g)
+	offsets := field(s.t, "offsets")
+	MOVLQSX(Mem{Base: offsets, Index: g, Scale: 4}, first)
+	MOVLQSX(Mem{Base: offsets, Index: g, Scale: 4, Disp: 4}, count)
+	SUBQ(first, count)
+	rowAddress(s.t, g)
+	MOVQ(g, fieldMem(s.t, fmt.Sprintf("y%d", r)))
+	return first
+}
+
+// together does rows with the same number of entries.
+func (s severalState) together(at []reg.GPVirtual, count reg.GPVirtual, label string) {
+	t, rows := s.t, len(at)
+	ADDQ(Imm(uint64(rows)), fieldMem(t, "i"))
+	acc := make([][]reg.VecVirtual, rows)
+	for r := range acc {
+		acc[r] = s.vecs(s.nv)
+	}
+	row := func(r int) reg.Register { return field(t, fmt.Sprintf("y%d", r)) }
+	CMPQ(fieldMem(t, "acc"), Imm(0))
+	JE(LabelRef(label + "_fresh"))
+	TESTQ(count, count)
+	JZ(LabelRef("row"))
+	s.outputs(t, acc, row, true)
+	JMP(LabelRef(label + "_start"))
+	Label(label + "_fresh")
+	s.zeros(acc)
+	TESTQ(count, count)
+	JZ(LabelRef(label + "_store"))
+	Label(label + "_start")
+	columns, values := field(t, "columns"), field(t, "values")
+	var vals []reg.GPVirtual
+	if s.a == 4 {
+		vstride := field(t, "vstride")
+		for r := range at {
+			p := GP64()
+			MOVQ(at[r], p)
+			IMULQ(vstride, p)
+			ADDQ(values, p)
+			vals = append(vals, p)
+		}
+	}
+	Label(label + "_entry")
+	for r := range at {
 		k := GP64()
-		MOVWQZX(Mem{Base: s.col}, k)
-		IMULQ(ldx, k)
-		subs := GP64()
-		if nr == 4 {
-			// The rows of a block lie ldx apart, and ldx is the stride of a block's
-			// rows over nr·sub: the stride of a column.
-			MOVQ(fieldMem(t, "sub"), subs)
-			IMULQ(subs, k)
-		}
-		LEAQ(Mem{Base: x, Index: k, Scale: uint8(nr)}, k)
-		val := s.val
-		if nr == 4 {
-			val = GP64()
-			MOVQ(s.val, val)
-			Label("quarter")
-		}
-		for r := range nr {
-			a := w.vec()
-			VBROADCASTSS(Mem{Base: val, Disp: 4 * r}, a)
-			for v := range nv {
-				m := Mem{Base: k, Disp: v * w.bytes}
-				if v == nv-1 {
-					m = Mem{Base: k, Index: lastx, Scale: 1}
-				}
-				VFMADD231PS(m, a, acc[0][v])
+		MOVWQZX(Mem{Base: columns, Index: at[r], Scale: 2}, k)
+		IMULQ(s.ldx, k)
+		switch s.a {
+		case 1:
+			s.add(acc[r], Mem{Base: values, Index: at[r], Scale: 4}, k)
+		case 2:
+			LEAQ(Mem{Base: s.x, Index: k, Scale: 2}, k)
+			s.add(acc[r], Mem{Base: values, Index: at[r], Scale: 8}, k)
+			ADDQ(s.ldx, k)
+			s.add(acc[r], Mem{Base: values, Index: at[r], Scale: 8, Disp: 4}, k)
+		case 4:
+			sub := field(t, "sub")
+			IMULQ(sub, k)
+			LEAQ(Mem{Base: s.x, Index: k, Scale: 4}, k)
+			quarter := fmt.Sprintf("%s_quarter%d", label, r)
+			Label(quarter)
+			for i := range 4 {
+				s.add(acc[r], Mem{Base: vals[r], Disp: 4 * i}, k)
+				ADDQ(s.ldx, k)
 			}
-			ADDQ(ldx, k)
+			ADDQ(Imm(16), vals[r])
+			DECQ(sub)
+			JNZ(LabelRef(quarter))
 		}
-		if nr == 4 {
-			ADDQ(Imm(16), val)
-			DECQ(subs)
-			JNZ(LabelRef("quarter"))
+		INCQ(at[r])
+	}
+	DECQ(count)
+	JNZ(LabelRef(label + "_entry"))
+	Label(label + "_store")
+	s.outputs(t, acc, row, false)
+}
+
+// add adds a value times one row of X: the row at x+k for single rows, at k for
+// the others.
+func (s severalState) add(acc []reg.VecVirtual, value Mem, k reg.Register) {
+	v := s.vec()
+	VBROADCASTSS(value, v)
+	for i := range acc {
+		m := Mem{Base: s.x, Index: k, Scale: 1, Disp: i * s.bytes}
+		last := Mem{Base: s.lastx, Index: k, Scale: 1}
+		if s.a > 1 {
+			m = Mem{Base: k, Disp: i * s.bytes}
 		}
-		ADDQ(Imm(2), s.col)
-		ADDQ(s.vstride, s.val)
-		CMPQ(s.col, s.end)
-		JNE(LabelRef("entry"))
-		w.store(s, acc, out)
-	})
+		if i == len(acc)-1 {
+			m = last
+		}
+		VFMADD231PS(m, v, acc[i])
+	}
 }
 
 // pack generates the copy of rows of whole vectors, the last of which stands at
