@@ -55,6 +55,6 @@ func (o *SGD) Step(ps []*nn.Param, rate float64) {
 // Remap moves the momentum.
 func (o *SGD) Remap(p *nn.Param, moved sparse.Moves) {
 	if m := o.m[p]; m != nil {
-		o.m[p] = moved.Remap(m, p.Sparse.R)
+		o.m[p] = follow(m, p, moved)
 	}
 }
