@@ -230,6 +230,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(whole)
 	f.Add(file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4))
+	f.Add(lie(f, nil))
 	f.Add(file(`{"__metadata__":{"k":"v"}}  `, 0))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		file, err := parse(b)

@@ -13,6 +13,7 @@ type File struct {
 	Path     string
 	Metadata map[string]string // nil if the file has none
 	Tensors  []Info            // in the order of the header
+	Groups   map[string]*Group // sparse weights, each made of three of the tensors
 
 	data    []byte // the data part
 	index   map[string]int
@@ -68,6 +69,9 @@ func parse(b []byte) (*File, error) {
 	f := &File{Metadata: metadata, Tensors: infos, data: b[data:], index: map[string]int{}}
 	for i, info := range infos {
 		f.index[info.Name] = i
+	}
+	if err := f.readGroups(); err != nil {
+		return nil, err
 	}
 	return f, nil
 }
