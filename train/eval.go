@@ -1,0 +1,60 @@
+package train
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed073b5613/filigree/grad"
+	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/tensor"
+)
+
+// Evaluate scores a network on batches: it returns the mean loss without label
+// smoothing and the share of right answers. next returns batches as
+// [Source.Next] does until it returns none. It returns soon after ctx ends.
+func Evaluate(ctx context.Context, net nn.Layer, next func() (x *tensor.Tensor, labels []int32)) (Scores, error) {
+	tape := &grad.Tape{NoGrad: true}
+	var s Scores
+	loss, right := 0.0, 0
+	for {
+		if err := ctx.Err(); err != nil {
+			return Scores{}, err
+		}
+		x, labels := next()
+		if len(labels) == 0 {
+			break
+		}
+		tape.Reset()
+		logits := net.Forward(tape, tape.Input(x))
+		if logits.Value.Cols() != len(labels) {
+			return Scores{}, fmt.Errorf("train: evaluate: logits are %v for %d labels", logits.Value.Shape, len(labels))
+		}
+		right += hits(logits.Value, labels)
+		mean := nn.CrossEntropy(tape, logits, labels)
+		loss += float64(mean.Value.Data[0]) * float64(len(labels))
+		s.Count += len(labels)
+	}
+	if s.Count > 0 {
+		s.Loss, s.Accuracy = loss/float64(s.Count), float64(right)/float64(s.Count)
+	}
+	return s, nil
+}
+
+// hits counts the columns of logits [C, N] whose largest value is at the label.
+// Of equal values the first counts.
+func hits(logits *tensor.Tensor, labels []int32) int {
+	N := len(labels)
+	n := 0
+	for i, label := range labels {
+		best := 0
+		for c := 1; c < logits.Rows(); c++ {
+			if logits.Data[c*N+i] > logits.Data[best*N+i] {
+				best = c
+			}
+		}
+		if best == int(label) {
+			n++
+		}
+	}
+	return n
+}
