@@ -1,17 +1,144 @@
 package kernel
 
+// Dense gemmJobs. C[M,N] = A[M,K]·B[K,N] does 2·M·N·K operations on M·K + K·N + M·N
+// values, so each value is used often and speed is that of the multipliers. The work
+// is cut into register tiles of 6×16 (AVX2) or 12×32 (AVX-512) sums; K is cut so that
+// one panel of B, a tile wide, stays in the first-level cache while all rows of A
+// pass by. Panels of B are packed just before their first use; A is read where it
+// stands, by row and column stride, and packed only if it is transposed and used often.
+// Rows are dealt out evenly to tiles (M = 10 is 5 + 5, not 6 + 4).
+
 import (
 	"fmt"
+	"sync"
 
 	"github.com/seed073b5613/filigree/internal/parallel"
-	"sync"
 )
+
+//go:generate sh -c "cd _asm && go run . -op gemm -out ../gemm_amd64.s -stubs ../z_gemm_amd64.go -pkg kernel"
 
 // GEMM computes C = alpha·op(A)·op(B) + beta·C for row-major matrices, op(A) of
 // shape [M,K], op(B) of shape [K,N] and C of shape [M,N]; tA and tB say that A and B
 // are stored transposed. With beta 0, C is not read. It panics where a slice is too
 // short for its shape.
 func GEMM(tA, tB bool, M, N, K int, alpha float32, A []float32, lda int, B []float32, ldb int, beta float32, C []float32, ldc int) {
+	p := takeGEMM(tA, tB, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc)
+	p.cut()
+	parallel.Do(p.chunkRows*p.chunkCols, p)
+	p.put()
+}
+
+// gemmSerial is GEMM on the calling goroutine, for use inside kernels that have cut
+// the work already.
+func gemmSerial(tA, tB bool, M, N, K int, alpha float32, A []float32, lda int, B []float32, ldb int, beta float32, C []float32, ldc int) {
+	p := takeGEMM(tA, tB, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc)
+	for n := 0; n < N; n += gemmCols {
+		gemmRange(p, 0, M, n, min(n+gemmCols, N))
+	}
+	p.put()
+}
+
+// Packed is a left operand in the order in which the kernels read it, for weights
+// that are used many times between changes.
+type Packed struct {
+	M, K  int
+	tA    bool
+	level Level
+	data  []float32
+}
+
+// PackA returns op(A), of shape [M,K], packed for the level in use.
+func PackA(tA bool, M, K int, A []float32, lda int) *Packed {
+	p := &Packed{M: M, K: K, tA: tA}
+	p.Repack(A, lda)
+	return p
+}
+
+// Repack takes new values of the same shape from A.
+func (p *Packed) Repack(A []float32, lda int) {
+	r, c := p.M, p.K
+	if p.tA {
+		r, c = c, r
+	}
+	if !holds(r, c, A, lda) {
+		panic(fmt.Sprintf("kernel: PackA: A of %d values (stride %d) for [%d,%d]", len(A), lda, r, c))
+	}
+	p.level = active
+	if cap(p.data) < p.M*p.K {
+		p.data = make([]float32, p.M*p.K)
+	}
+	p.data = p.data[:p.M*p.K]
+	rs, cs := lda, 1
+	if p.tA {
+		rs, cs = 1, lda
+	}
+	at := 0
+	for lo, hi := range panels(0, p.M, gemmTileRows) {
+		for k := range p.K {
+			for m := lo; m < hi; m++ {
+				p.data[at] = A[m*rs+k*cs]
+				at++
+			}
+		}
+	}
+}
+
+// GEMMPacked computes C = A·B + beta·C for a packed A of shape [M,K], B of shape
+// [K,N] and C of shape [M,N].
+func GEMMPacked(A *Packed, N int, B []float32, ldb int, beta float32, C []float32, ldc int) {
+	p := takePacked(A, N, B, ldb, beta, C, ldc)
+	p.cut()
+	parallel.Do(p.chunkRows*p.chunkCols, p)
+	p.put()
+}
+
+// gemmPackedSerial is GEMMPacked on the calling goroutine.
+func gemmPackedSerial(A *Packed, N int, B []float32, ldb int, beta float32, C []float32, ldc int) {
+	p := takePacked(A, N, B, ldb, beta, C, ldc)
+	for n := 0; n < N; n += gemmCols {
+		gemmRange(p, 0, A.M, n, min(n+gemmCols, N))
+	}
+	p.put()
+}
+
+func takePacked(A *Packed, N int, B []float32, ldb int, beta float32, C []float32, ldc int) *gemmJob {
+	if A.level != active {
+		panic(fmt.Sprintf("kernel: GEMMPacked: A was packed for %v, %v is in use", A.level, active))
+	}
+	p := takeGEMM(false, false, A.M, N, A.K, 1, A.data, A.K, B, ldb, beta, C, ldc)
+	p.packed = true
+	return p
+}
+
+// gemmCols is the most columns a chunk has, which bounds the packed part of B.
+const gemmCols = 256
+
+// The kernels of the level in use: rows m0 to m1 and columns n0 to n1 (at most
+// gemmCols) of a product, and the most rows of a tile.
+var (
+	gemmRange    func(p *gemmJob, m0, m1, n0, n1 int)
+	gemmTileRows int
+)
+
+func init() {
+	bind(Portable, func() { gemmRange, gemmTileRows = gemmPortable, 4 })
+}
+
+// gemmJob is a dense product cut into a grid of chunks.
+type gemmJob struct {
+	tA, tB, packed bool
+	M, N, K        int
+	alpha, beta    float32
+	A, B, C        []float32
+	lda, ldb, ldc  int
+
+	chunkRows, chunkCols int // chunks along M and N
+	rows, cols           int // size of a chunk
+}
+
+var gemmJobs = sync.Pool{New: func() any { return new(gemmJob) }}
+
+func takeGEMM(tA, tB bool, M, N, K int, alpha float32, A []float32, lda int, B []float32, ldb int, beta float32, C []float32, ldc int) *gemmJob {
 	ar, ac, br, bc := M, K, K, N
 	if tA {
 		ar, ac = K, M
@@ -20,60 +147,108 @@ func GEMM(tA, tB bool, M, N, K int, alpha float32, A []float32, lda int, B []flo
 		br, bc = N, K
 	}
 	if !holds(ar, ac, A, lda) || !holds(br, bc, B, ldb) || !holds(M, N, C, ldc) {
-		panic(fmt.Sprintf("kernel: GEMM: A of %d values (stride %d) for [%d,%d], B of %d (%d) for [%d,%d], C of %d (%d) for [%d,%d]",
+		panic(fmt.Sprintf("kernel: GEMM: A of %d values (stride %d) for [%d,%d], B of %d (stride %d) for [%d,%d], C of %d (stride %d) for [%d,%d]",
 			len(A), lda, ar, ac, len(B), ldb, br, bc, len(C), ldc, M, N))
 	}
-	if M == 0 || N == 0 {
+	p := gemmJobs.Get().(*gemmJob)
+	*p = gemmJob{tA: tA, tB: tB, M: M, N: N, K: K, alpha: alpha, beta: beta, A: A, B: B, C: C, lda: lda, ldb: ldb, ldc: ldc}
+	return p
+}
+
+func (p *gemmJob) put() {
+	*p = gemmJob{}
+	gemmJobs.Put(p)
+}
+
+// cut chooses the grid by the shape alone: chunks of about a million operations or
+// more, at most 16, columns first.
+func (p *gemmJob) cut() {
+	p.chunkRows, p.chunkCols, p.rows, p.cols = 0, 0, p.M, p.N
+	if p.M == 0 || p.N == 0 {
 		return
 	}
-	t := gemmTasks.Get().(*gemmTask)
-	*t = gemmTask{tA, tB, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc}
-	parallel.Do((M+gemmRows-1)/gemmRows, t)
-	*t = gemmTask{}
-	gemmTasks.Put(t)
+	const least, most = 1 << 20, 16
+	want := min(max(2*p.M*p.N*p.K/least, 1), most)
+	p.chunkCols = max(min(want, (p.N+63)/64), (p.N+gemmCols-1)/gemmCols)
+	p.cols = ((p.N+p.chunkCols-1)/p.chunkCols + 31) / 32 * 32
+	p.chunkCols = (p.N + p.cols - 1) / p.cols
+	p.chunkRows = max(min((want+p.chunkCols-1)/p.chunkCols, p.M/48), 1)
+	p.rows = (p.M + p.chunkRows - 1) / p.chunkRows
+	if t := 12; p.chunkRows > 1 { // whole tiles at every level; packed panels stay whole
+		p.rows = (p.rows + t - 1) / t * t
+		p.chunkRows = (p.M + p.rows - 1) / p.rows
+	}
+	if p.packed {
+		p.chunkRows, p.rows = 1, p.M
+	}
 }
 
-const gemmRows = 16
-
-type gemmTask struct {
-	tA, tB  bool
-	M, N, K int
-	alpha   float32
-	A       []float32
-	lda     int
-	B       []float32
-	ldb     int
-	beta    float32
-	C       []float32
-	ldc     int
+// Run computes one chunk.
+func (p *gemmJob) Run(i int) {
+	m, n := i/p.chunkCols*p.rows, i%p.chunkCols*p.cols
+	gemmRange(p, m, min(m+p.rows, p.M), n, min(n+p.cols, p.N))
 }
 
-var gemmTasks = sync.Pool{New: func() any { return new(gemmTask) }}
-
-// Run computes one panel of rows.
-func (t *gemmTask) Run(i int) {
-	for m := i * gemmRows; m < min(t.M, (i+1)*gemmRows); m++ {
-		c := t.C[m*t.ldc : m*t.ldc+t.N]
-		if t.beta == 0 {
-			clear(c)
-		} else if t.beta != 1 {
-			for j := range c {
-				c[j] *= t.beta
+// panels deals rows m0 to m1 out to the fewest tiles of at most most rows, as evenly
+// as can be, and yields their bounds.
+func panels(m0, m1, most int) func(yield func(lo, hi int) bool) {
+	return func(yield func(lo, hi int) bool) {
+		n := (m1 - m0 + most - 1) / most
+		for i := range n {
+			if !yield(m0+(m1-m0)*i/n, m0+(m1-m0)*(i+1)/n) {
+				return
 			}
 		}
-		for k := range t.K {
-			at := m*t.lda + k
-			if t.tA {
-				at = k*t.lda + m
+	}
+}
+
+// scaleC multiplies a part of C by beta, 0 without reading it.
+func (p *gemmJob) scaleC(m0, m1, n0, n1 int) {
+	for m := m0; m < m1; m++ {
+		c := p.C[m*p.ldc+n0 : m*p.ldc+n1]
+		if p.beta == 0 {
+			clear(c)
+			continue
+		}
+		for j := range c {
+			c[j] *= p.beta
+		}
+	}
+}
+
+// gemmPortable is the specification: a sum over k in order for every element.
+func gemmPortable(p *gemmJob, m0, m1, n0, n1 int) {
+	if p.beta != 1 {
+		p.scaleC(m0, m1, n0, n1)
+	}
+	rs, cs := p.lda, 1
+	if p.tA {
+		rs, cs = 1, p.lda
+	}
+	for lo, hi := range panels(m0, m1, gemmTileRows) {
+		for m := lo; m < hi; m++ {
+			a := p.A[min(m*rs, len(p.A)):]
+			stride := cs
+			if p.packed {
+				a, stride = p.A[min(lo*p.K+m-lo, len(p.A)):], hi-lo
 			}
-			a := t.alpha * t.A[at]
-			if t.tB {
+			c := p.C[m*p.ldc+n0 : m*p.ldc+n1]
+			if p.tB {
 				for j := range c {
-					c[j] += a * t.B[j*t.ldb+k]
+					b := p.B[(n0+j)*p.ldb:]
+					s := float32(0)
+					for k := range p.K {
+						s += a[k*stride] * b[k]
+					}
+					c[j] += p.alpha * s
 				}
-			} else {
-				for j, b := range t.B[k*t.ldb : k*t.ldb+t.N] {
-					c[j] += a * b
+				continue
+			}
+			for k := range p.K {
+				v := p.alpha * a[k*stride]
+				b := p.B[k*p.ldb+n0:][:len(c)]
+				for j := range c {
+					c[j] += v * b[j]
 				}
 			}
 		}
