@@ -1,0 +1,106 @@
+package vision
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed073b5613/filigree/grad"
+	"github.com/seed073b5613/filigree/internal/testkit"
+	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/prune"
+	"github.com/seed073b5613/filigree/tensor"
+	"github.com/seed073b5613/filigree/weights"
+)
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
+// logits runs a batch of two fixed random inputs through c.
+func logits(c *Classifier) []float32 {
+	rng, x := newRand(3), tensor.New(c.Spec.InputShape(2)...)
+	for i := range x.Data {
+		x.Data[i] = float32(rng.NormFloat64())
+	}
+	return c.Forward(nil, &grad.Var{Value: x}).Value.Data
+}
+
+var lenet = Spec{Arch: LeNet300100, Classes: 10, Input: []int{784}}
+
+func TestLeNetSize(t *testing.T) {
+	c, err := New(lenet, newRand(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, w := range prune.Weights(nn.Params(c)) {
+		n += w.Size()
+	}
+	if n != 266_200 {
+		t.Errorf("LeNet-300-100 has %d prunable weights, want 266200", n)
+	}
+	if got := logits(c); len(got) != 20 {
+		t.Errorf("%d logits for two inputs", len(got))
+	}
+}
+
+// A pruned network comes back from its file as it was: storage, values, output.
+func TestSaveThenOpen(t *testing.T) {
+	for _, s := range []Spec{lenet} {
+		for _, sparsity := range []float64{0, 0.3, 0.95} {
+			c, err := New(s, newRand(1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := (prune.Static{Sparsity: sparsity}).Begin(prune.Weights(nn.Params(c)), newRand(2)); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "m.safetensors")
+			if err := c.Save(path, map[string]string{"data": "noise"}); err != nil {
+				t.Fatal(err)
+			}
+			again, err := Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again.Spec.Arch != s.Arch || !slices.Equal(again.Spec.Input, s.Input) || again.Spec.Depth != s.Depth || again.Metadata["data"] != "noise" {
+				t.Errorf("spec %+v, metadata %v", again.Spec, again.Metadata)
+			}
+			was := nn.Params(c)
+			for i, p := range nn.Params(again) {
+				if p.Name != was[i].Name || p.Execution() != was[i].Execution() || p.NNZ() != was[i].NNZ() {
+					t.Errorf("%v, was %v", p, was[i])
+				}
+			}
+			testkit.Same(t, s.Arch, logits(again), logits(c))
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for want, s := range map[string]Spec{
+		`vision: new vgg: architecture "vgg" is not known`: {Arch: "vgg", Classes: 10},
+		"1 classes":                  {Arch: LeNet300100, Classes: 1, Input: []int{4}},
+		"input [-4] is out of range": {Arch: LeNet300100, Classes: 2, Input: []int{-4}},
+		"input [1 28 28] is not a vector of features": {Arch: LeNet300100, Classes: 2, Input: []int{1, 28, 28}},
+	} {
+		if _, err := New(s, newRand(1)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want it to say %q", err, want)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "m.safetensors")
+	for want, metadata := range map[string]map[string]string{
+		"the file does not say which network it holds": {},
+		"configuration of the network":                 {"architecture": LeNet300100, "config": "{"},
+		`architecture "vgg" is not known`:              {"architecture": "vgg", "config": `{"classes":2}`},
+		`tensor "0.weight" is missing`:                 {"architecture": LeNet300100, "config": `{"classes":2,"input":[4]}`},
+	} {
+		if err := weights.Write(path, nil, metadata); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), path) != 1 {
+			t.Errorf("error %v, want it to say %q", err, want)
+		}
+	}
+}
