@@ -56,43 +56,47 @@ func (w *CSR) check(op string) {
 	}
 }
 
-// Twin is the transpose of a CSR matrix, for the input gradient. Row k of the
-// twin lists the row groups of W that have an entry in column k; Perm says where
-// the entry stands in W. The twin is K-blocked too, along the row groups of W.
-// Its values are copied from W by the kernels that use it.
+// Twin is what the input gradient needs beside the matrix. For blocks of one row
+// it is the transpose: row k of the twin lists the rows of W that have an entry in
+// column k, and Perm says where the entry stands in W. It is K-blocked too, along
+// the rows of W, and its values are copied from W by the kernels that use it.
+// Larger blocks are multiplied from W itself (see SpMMT); their twin is empty.
 type Twin struct {
-	K, Groups int // rows of the twin, and its columns
-	M         int // rows of W: the last of the Groups may be short
-	R         int
-	GB        int      // row groups of W in one block of the twin, at most 65536
-	Offsets   []int32  // first entry of each (block, row k)
-	Columns   []uint16 // row group inside its block
-	Perm      []int32  // entry in W of each entry of the twin
-	Values    []float32
+	K, M    int      // rows of the twin, and its columns
+	R       int      // rows of a block of W
+	GB      int      // rows of W in one block of the twin, at most 65536
+	Offsets []int32  // first entry of each (block, row k)
+	Columns []uint16 // row of W inside its block
+	Perm    []int32  // entry in W of each entry of the twin
+	Values  []float32
 
+	w    *CSR // the matrix of the last refresh
 	plan plan
 }
 
-// Blocks returns the number of blocks of row groups.
-func (t *Twin) Blocks() int { return (t.Groups + t.GB - 1) / t.GB }
+// Blocks returns the number of blocks of rows of W.
+func (t *Twin) Blocks() int { return (t.M + t.GB - 1) / t.GB }
 
 // Bytes returns the memory held by t.
 func (t *Twin) Bytes() int {
 	return 4*len(t.Offsets) + 2*len(t.Columns) + 4*len(t.Perm) + 4*len(t.Values) + t.plan.bytes()
 }
 
-// NewTwin returns the transpose of W with values. It takes time linear in the
-// entries and in K times the number of blocks.
+// NewTwin returns the twin of W. It takes time linear in the entries and in K
+// times the number of blocks.
 func NewTwin(w *CSR) *Twin {
 	w.check("NewTwin")
-	t := &Twin{K: w.K, Groups: w.Groups(), M: w.M, R: w.R}
-	t.GB = blockColumns(t.Groups, t.K, w.R, len(w.Columns))
+	t := &Twin{K: w.K, M: w.M, R: w.R, GB: 1, w: w}
+	if w.R > 1 {
+		return t
+	}
+	t.GB = BlockColumns(t.M, t.K, len(w.Columns))
 	t.Offsets = make([]int32, t.Blocks()*t.K+1)
 	t.Columns = make([]uint16, len(w.Columns))
 	t.Perm = make([]int32, len(w.Columns))
 	t.Values = make([]float32, len(w.Values))
-	// Count, sum up, and place. Groups ascend inside each row of the twin
-	// because W is read by ascending groups within a block of groups.
+	// Count, sum up, and place. Rows of W ascend inside each row of the twin
+	// because W is read by ascending rows within a K-block.
 	w.visit(func(g, k, _ int) { t.Offsets[g/t.GB*t.K+k+1]++ })
 	for i := range t.Offsets[1:] {
 		t.Offsets[i+1] += t.Offsets[i]
@@ -121,44 +125,39 @@ func (w *CSR) visit(f func(g, k, e int)) {
 	}
 }
 
-// Refresh copies the values of W into the twin.
+// Refresh copies the values of W into the twin. It panics if W is not of its
+// shape.
 func (t *Twin) Refresh(w *CSR) {
 	t.check("Twin.Refresh", w)
-	t.refresh(w, 0, t.K)
+	t.w = w
+	t.refresh(0, t.K)
 }
 
 func (t *Twin) check(op string, w *CSR) {
-	if t.K != w.K || t.M != w.M || t.R != w.R || len(t.Perm) != len(w.Columns) {
+	if t.K != w.K || t.M != w.M || t.R != w.R || t.R == 1 && len(t.Perm) != len(w.Columns) {
 		panic(fmt.Sprintf("kernel: %s: twin of a %dx%d matrix of %d entries in %dx1 blocks, matrix %dx%d of %d in %dx1",
 			op, t.M, t.K, len(t.Perm), t.R, w.M, w.K, len(w.Columns), w.R))
 	}
 }
 
 // refresh copies the values of rows k0 to k1 of the twin.
-func (t *Twin) refresh(w *CSR, k0, k1 int) {
-	for b := range t.Blocks() {
-		lo, hi := t.Offsets[b*t.K+k0], t.Offsets[b*t.K+k1]
-		gather(t.R, t.Values[int(lo)*t.R:int(hi)*t.R], w.Values, t.Perm[lo:hi])
-	}
-}
-
-// gather copies blocks of R values: block i of dst is block perm[i] of src.
-func gather(r int, dst, src []float32, perm []int32) {
-	if r == 1 {
-		dst = dst[:len(perm)]
-		for i, p := range perm {
-			dst[i] = src[p]
-		}
+func (t *Twin) refresh(k0, k1 int) {
+	if t.R > 1 {
 		return
 	}
-	for i, p := range perm {
-		copy(dst[i*r:i*r+r], src[int(p)*r:])
+	for b := range t.Blocks() {
+		lo, hi := t.Offsets[b*t.K+k0], t.Offsets[b*t.K+k1]
+		gather(t.Values[lo:hi], t.w.Values, t.Perm[lo:hi])
 	}
 }
 
-// BlockColumns returns the number of columns KB of a K-block that suits a matrix
-// of K columns with so many entries in so many row groups.
-func BlockColumns(K, groups, entries int) int { return blockColumns(K, groups, 1, entries) }
+// gather copies values: dst[i] is src[perm[i]].
+func gather(dst, src []float32, perm []int32) {
+	dst = dst[:len(perm)]
+	for i, p := range perm {
+		dst[i] = src[p]
+	}
+}
 
 // What suits was measured on the shapes of BenchmarkSparse at 70 to 98 % sparsity.
 var (
@@ -166,23 +165,23 @@ var (
 	rowTerms                  = 20.0 // terms to a row of a block: its output is read and written once for all
 )
 
-// blockColumns does so for columns that stand for so many rows of X each.
-func blockColumns(cols, rows, share, entries int) int {
-	least, most := max(leastColumns/share, 1), mostColumns/share
-	if cols <= least {
-		return max(cols, 1)
+// BlockColumns returns the number of columns KB of a K-block that suits a matrix
+// of K columns with so many entries in so many row groups.
+func BlockColumns(K, groups, entries int) int {
+	if K <= leastColumns {
+		return max(K, 1)
 	}
-	kb := most
+	kb := mostColumns
 	if entries > 0 {
-		kb = int(rowTerms / float64(share) * float64(cols) * float64(rows) / float64(entries))
+		kb = int(rowTerms * float64(K) * float64(groups) / float64(entries))
 	}
-	kb = min(max(kb, least), most)
+	kb = min(max(kb, leastColumns), mostColumns)
 	// A nearly empty matrix must not be all offsets.
-	for kb < 1<<16 && (cols+kb-1)/kb*rows > 4*entries+1024 {
+	for kb < 1<<16 && (K+kb-1)/kb*groups > 4*entries+1024 {
 		kb *= 2
 	}
-	blocks := (cols + kb - 1) / kb
-	return min((cols+blocks-1)/blocks, 1<<16)
+	blocks := (K + kb - 1) / kb
+	return min((K+blocks-1)/blocks, 1<<16)
 }
 
 // plan says in which order the rows of a K-blocked matrix are visited. Rows are

@@ -10,7 +10,7 @@ TEXT ·sddmm1AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ       128(AX), CX
+	MOVQ       120(AX), CX
 	CMPQ       CX, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DX
@@ -31,7 +31,7 @@ row:
 	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
-	MOVQ       CX, 128(AX)
+	MOVQ       CX, 120(AX)
 	MOVQ       104(AX), CX
 	MOVQ       32(AX), SI
 	MOVLQSX    (SI)(DX*4), BX
@@ -45,10 +45,10 @@ row:
 	MOVQ       40(AX), CX
 	LEAQ       (CX)(BX*2), BX
 	LEAQ       (CX)(SI*2), SI
-	MOVQ       SI, 136(AX)
+	MOVQ       SI, 128(AX)
 
 entry:
-	MOVQ    136(AX), CX
+	MOVQ    128(AX), CX
 	SUBQ    BX, CX
 	JZ      row
 	CMPQ    CX, $0x02
@@ -583,7 +583,7 @@ TEXT ·sddmm2AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ       128(AX), CX
+	MOVQ       120(AX), CX
 	CMPQ       CX, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DX
@@ -608,7 +608,7 @@ row:
 	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
-	MOVQ       CX, 128(AX)
+	MOVQ       CX, 120(AX)
 	MOVQ       104(AX), CX
 	MOVQ       32(AX), SI
 	MOVLQSX    (SI)(DX*4), BX
@@ -624,10 +624,10 @@ row:
 	LEAQ       (CX)(SI*2), SI
 	MOVQ       DX, CX
 	ADDQ       64(AX), CX
-	MOVQ       SI, 136(AX)
+	MOVQ       SI, 128(AX)
 
 entry:
-	MOVQ    136(AX), SI
+	MOVQ    128(AX), SI
 	SUBQ    BX, SI
 	JZ      row
 	CMPQ    SI, $0x02
@@ -906,7 +906,7 @@ TEXT ·sddmm4AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ       128(AX), CX
+	MOVQ       120(AX), CX
 	CMPQ       CX, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DX
@@ -939,7 +939,7 @@ row:
 	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
-	MOVQ       CX, 128(AX)
+	MOVQ       CX, 120(AX)
 	MOVQ       104(AX), CX
 	MOVQ       32(AX), SI
 	MOVLQSX    (SI)(DX*4), BX
@@ -959,10 +959,10 @@ row:
 	ADDQ       64(AX), R9
 	MOVQ       R9, R10
 	ADDQ       64(AX), R10
-	MOVQ       SI, 136(AX)
+	MOVQ       SI, 128(AX)
 
 entry:
-	MOVQ    136(AX), SI
+	MOVQ    128(AX), SI
 	SUBQ    BX, SI
 	JZ      row
 	CMPQ    SI, $0x02
@@ -1115,7 +1115,7 @@ TEXT ·sddmm1AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ       128(AX), CX
+	MOVQ       120(AX), CX
 	CMPQ       CX, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DX
@@ -1136,7 +1136,7 @@ row:
 	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
-	MOVQ       CX, 128(AX)
+	MOVQ       CX, 120(AX)
 	MOVQ       104(AX), CX
 	MOVQ       32(AX), SI
 	MOVLQSX    (SI)(DX*4), BX
@@ -1150,10 +1150,10 @@ row:
 	MOVQ       40(AX), CX
 	LEAQ       (CX)(BX*2), BX
 	LEAQ       (CX)(SI*2), SI
-	MOVQ       SI, 136(AX)
+	MOVQ       SI, 128(AX)
 
 entry:
-	MOVQ    136(AX), CX
+	MOVQ    128(AX), CX
 	SUBQ    BX, CX
 	JZ      row
 	CMPQ    CX, $0x02
@@ -1760,7 +1760,7 @@ TEXT ·sddmm2AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ       128(AX), CX
+	MOVQ       120(AX), CX
 	CMPQ       CX, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DX
@@ -1785,7 +1785,7 @@ row:
 	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
-	MOVQ       CX, 128(AX)
+	MOVQ       CX, 120(AX)
 	MOVQ       104(AX), CX
 	MOVQ       32(AX), SI
 	MOVLQSX    (SI)(DX*4), BX
@@ -1801,10 +1801,10 @@ row:
 	LEAQ       (CX)(SI*2), SI
 	MOVQ       DX, CX
 	ADDQ       64(AX), CX
-	MOVQ       SI, 136(AX)
+	MOVQ       SI, 128(AX)
 
 entry:
-	MOVQ    136(AX), SI
+	MOVQ    128(AX), SI
 	SUBQ    BX, SI
 	JZ      row
 	CMPQ    SI, $0x02
@@ -2123,7 +2123,7 @@ TEXT ·sddmm4AVX512(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
 
 row:
-	MOVQ       128(AX), CX
+	MOVQ       120(AX), CX
 	CMPQ       CX, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DX
@@ -2156,7 +2156,7 @@ row:
 	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
-	MOVQ       CX, 128(AX)
+	MOVQ       CX, 120(AX)
 	MOVQ       104(AX), CX
 	MOVQ       32(AX), SI
 	MOVLQSX    (SI)(DX*4), BX
@@ -2176,10 +2176,10 @@ row:
 	ADDQ       64(AX), R9
 	MOVQ       R9, R10
 	ADDQ       64(AX), R10
-	MOVQ       SI, 136(AX)
+	MOVQ       SI, 128(AX)
 
 entry:
-	MOVQ    136(AX), SI
+	MOVQ    128(AX), SI
 	SUBQ    BX, SI
 	JZ      row
 	CMPQ    SI, $0x02

@@ -27,7 +27,6 @@ type tile struct {
 	lasty   int
 	vstride int // from the values of an entry to those of the next
 	acc     int // 0: start from zero
-	sub     int // quarters of a block, for the transpose
 	i       int // rows visited
 	// Scratch.
 	end int
@@ -38,14 +37,13 @@ func (t *tile) bytes() *byte { return (*byte)(unsafe.Pointer(t)) }
 
 // vectorUnit is the set of sparse kernels of one level, by vectors of columns.
 type vectorUnit struct {
-	lanes  int
-	rows1  []func(*byte)
-	rows2  []func(*byte)
-	rows4  []func(*byte)
-	cross2 []func(*byte)
-	cross4 []func(*byte)
-	dots   [5]func(*byte) // by rows of a block: 1, 2, 4
-	pack   func(dst, src *float32, rows, vectors, lddst, ldsrc, lastdst, lastsrc int, mask *int32)
+	lanes   int
+	rows1   []func(*byte)
+	rows2   []func(*byte)
+	rows4   []func(*byte)
+	dots    [5]func(*byte)   // by rows of a block: 1, 2, 4
+	scatter [5][]func(*byte) // by rows of a block: 1, 2, 4
+	pack    func(dst, src *float32, rows, vectors, lddst, ldsrc, lastdst, lastsrc int, mask *int32)
 }
 
 // rowsFor returns the product's kernels for blocks of r rows and how many rows
@@ -58,17 +56,6 @@ func (u *vectorUnit) rowsFor(r int) ([]func(*byte), int) {
 		return u.rows2, 2
 	}
 	return u.rows4, 4
-}
-
-// acrossFor returns the transpose's kernels for blocks of r rows.
-func (u *vectorUnit) acrossFor(r int) []func(*byte) {
-	switch r {
-	case 1:
-		return u.rows1
-	case 2:
-		return u.cross2
-	}
-	return u.cross4
 }
 
 func init() {
@@ -86,6 +73,11 @@ func init() {
 			spmmtRange = func(t *Twin, lo, hi, N int, dY []float32, ldy int, acc bool, dX []float32, ldx int) {
 				p := takeProduct(unit, N, dY, ldy, dX, ldx)
 				p.inputGrad(t, lo, hi, acc)
+				p.release()
+			}
+			scatterRange = func(w *CSR, lo, hi, N int, dY []float32, ldy int, acc bool, dX []float32, ldx int) {
+				p := takeProduct(unit, N, dX, ldx, dY, ldy)
+				p.scatter(w, lo, hi, acc)
 				p.release()
 			}
 			sddmmRange = func(w *CSR, lo, hi, N int, dY []float32, ldy int, X []float32, ldx int, dW []float32) {
@@ -128,7 +120,6 @@ func (p *product) release() {
 type view struct {
 	rows, blocks int // rows or row groups, K-blocks
 	kb           int // columns of a K-block
-	across       int // rows of X to a column: 1, or R for a twin
 	xrows        int // rows of X
 	r            int
 	offsets      []int32
@@ -138,7 +129,7 @@ type view struct {
 }
 
 func viewOf(w *CSR, values []float32) view {
-	return view{w.Groups(), w.KBlocks(), w.KB, 1, w.K, w.R, w.Offsets, w.Columns, values, &w.plan}
+	return view{w.Groups(), w.KBlocks(), w.KB, w.K, w.R, w.Offsets, w.Columns, values, &w.plan}
 }
 
 // entries counts the entries of rows lo to hi.
@@ -153,7 +144,7 @@ func (v *view) entries(lo, hi int) int {
 // The first-level cache, for the part of X that one tile reads.
 var levelOne = 56 << 10
 
-var packUses = 8
+var packUses = 4
 
 // tiles cuts the columns. Tiles are of about equal width; the wider ones come
 // last, so that the last vector of ragged rows, which overlaps the one before,
@@ -163,7 +154,7 @@ type tiles struct{ vectors, count, most int }
 func (p *product) tiles(v *view, most int) tiles {
 	lanes := p.u.lanes
 	vectors := (p.n + lanes - 1) / lanes
-	fit := levelOne / (v.kb * v.across * lanes * 4)
+	fit := levelOne / (v.kb * lanes * 4)
 	most = min(most, max(fit, 2))
 	return tiles{vectors, (vectors + most - 1) / most, most}
 }
@@ -199,7 +190,7 @@ func badStride(ld int) bool { return ld%256 == 0 && ld > 0 }
 // packsX decides whether X is packed: always where vectors would leave its rows;
 // else where rows are used often enough to pay for it.
 func (p *product) packsX(v *view, lo, hi int) bool {
-	if p.n < p.u.lanes || v.across > 1 && v.xrows%v.across != 0 {
+	if p.n < p.u.lanes {
 		return true
 	}
 	return v.entries(lo, hi) >= packUses*v.blocks*v.kb
@@ -221,11 +212,9 @@ func grow(s []float32, n int) []float32 {
 func (p *product) packX(v *view, b int, s span, disjoint bool) {
 	lanes := p.u.lanes
 	width := s.vectors * lanes
-	r0 := b * v.kb * v.across
-	rows := min(v.kb*v.across, v.xrows-r0)
-	whole := (rows + v.across - 1) / v.across * v.across
-	p.xbuf = grow(p.xbuf, whole*width)
-	clear(p.xbuf[rows*width:])
+	r0 := b * v.kb
+	rows := min(v.kb, v.xrows-r0)
+	p.xbuf = grow(p.xbuf, rows*width)
 	p.copyRows(p.xbuf, width, (s.vectors-1)*lanes, p.x[r0*p.ldx+s.j:], p.ldx, s.last, rows, s, disjoint)
 }
 
@@ -261,22 +250,17 @@ func (p *product) forward(w *CSR, lo, hi int, acc bool) {
 }
 
 func (p *product) inputGrad(t *Twin, lo, hi int, acc bool) {
-	v := view{t.K, t.Blocks(), t.GB, t.R, t.M, t.R, t.Offsets, t.Columns, t.Values, &t.plan}
-	p.multiply(&v, lo, hi, p.u.acrossFor(t.R), 0, acc, false, hi-lo)
+	v := view{t.K, t.Blocks(), t.GB, t.M, 1, t.Offsets, t.Columns, t.Values, &t.plan}
+	p.multiply(&v, lo, hi, p.u.rows1, 1, acc, false, hi-lo)
 }
 
-// multiply is the forward product, with step rows of Y done at once, or, where
-// step is 0, the transposed one. yrows counts the rows of Y from lo; where short,
+// multiply is the product, with step rows of Y done at once. yrows counts the rows of Y from lo; where short,
 // those of the last group do not all exist.
 func (p *product) multiply(v *view, lo, hi int, fns []func(*byte), step int, acc, short bool, yrows int) {
-	perGroup := 1 // rows of Y to a row of v
-	if step > 0 {
-		perGroup = v.r
-	}
 	if v.blocks == 0 {
 		if !acc {
 			for i := range yrows {
-				row := (lo*perGroup + i) * p.ldy
+				row := (lo*v.r + i) * p.ldy
 				clear(p.y[row : row+p.n])
 			}
 		}
@@ -287,37 +271,37 @@ func (p *product) multiply(v *view, lo, hi int, fns []func(*byte), step int, acc
 	packY := p.n < lanes || short || v.blocks > 1 && badStride(p.ldy)
 	cut := p.tiles(v, len(fns)-1)
 	t := &p.t
-	*t = tile{ldx: p.ldx * 4, ldy: p.ldy * 4, first: lo, vstride: v.r * 4, sub: v.r / 4,
+	*t = tile{ldx: p.ldx * 4, ldy: p.ldy * 4, first: lo, vstride: v.r * 4,
 		columns: unsafe.Pointer(unsafe.SliceData(v.columns))}
 	for i := range cut.count {
 		first, vectors := cut.at(i)
 		s := p.span(first, vectors)
 		width := vectors * lanes
 		t.lastx, t.lasty = s.last*4, s.last*4
-		plainY := p.y[lo*perGroup*p.ldy+s.j:]
+		plainY := p.y[lo*v.r*p.ldy+s.j:]
 		y := unsafe.Pointer(&plainY[0])
 		if packY {
-			p.ybuf = grow(p.ybuf, (hi-lo)*perGroup*width)
+			p.ybuf = grow(p.ybuf, (hi-lo)*v.r*width)
 			t.ldy, t.lasty = width*4, (vectors-1)*lanes*4
 			y = unsafe.Pointer(&p.ybuf[0])
 			if acc {
 				p.copyRows(p.ybuf, width, (vectors-1)*lanes, plainY, p.ldy, s.last, yrows, s, false)
 			}
 		}
-		t.group = t.ldy * perGroup
+		t.group = t.ldy * v.r
 		for b := range v.blocks {
 			if packX {
 				p.packX(v, b, s, false)
 				t.x, t.ldx, t.lastx = unsafe.Pointer(&p.xbuf[0]), width*4, (vectors-1)*lanes*4
 			} else {
-				t.x = unsafe.Pointer(&p.x[b*v.kb*v.across*p.ldx+s.j])
+				t.x = unsafe.Pointer(&p.x[b*v.kb*p.ldx+s.j])
 			}
 			t.offsets = unsafe.Pointer(&v.offsets[b*v.rows])
 			t.acc = 0
 			if acc || b > 0 {
 				t.acc = 1
 			}
-			for q := range max(perGroup/max(step, 1), 1) { // quarters of a 16-row block
+			for q := range v.r / step { // quarters of a 16-row block
 				t.order, t.n, t.i = unsafe.Pointer(&v.plan.order[b*v.rows+lo]), hi-lo, 0
 				t.y = unsafe.Add(y, q*4*t.ldy)
 				t.values = unsafe.Pointer(unsafe.SliceData(v.values))
@@ -331,6 +315,71 @@ func (p *product) multiply(v *view, lo, hi int, fns []func(*byte), step int, acc
 			p.copyRows(plainY, p.ldy, s.last, p.ybuf, width, (vectors-1)*lanes, yrows, s, false)
 		}
 	}
+}
+
+// scatter is the transposed product of the K-blocks from lo to hi, from the
+// matrix itself: the rows of X of a K-block are summed up in a packed tile.
+func (p *product) scatter(w *CSR, lo, hi int, acc bool) {
+	if len(w.Values) == 0 {
+		if !acc {
+			for k := lo * w.KB; k < min(w.K, hi*w.KB); k++ {
+				clear(p.x[k*p.ldx : k*p.ldx+p.n])
+			}
+		}
+		return
+	}
+	v := viewOf(w, w.Values)
+	lanes := p.u.lanes
+	step := min(w.R, 4)
+	fns := p.u.scatter[step]
+	packY := p.n < lanes || w.M%w.R != 0
+	cut := p.tiles(&v, len(fns)-1)
+	t := &p.t
+	*t = tile{vstride: w.R * 4, columns: unsafe.Pointer(unsafe.SliceData(v.columns))}
+	for i := range cut.count {
+		first, vectors := cut.at(i)
+		s := p.span(first, vectors)
+		width := vectors * lanes
+		y := p.tileY(t, s, 0, w.M, v.rows*w.R, packY)
+		t.group = t.ldy * w.R
+		for b := lo; b < hi; b++ {
+			rows := min(v.kb, w.K-b*v.kb)
+			p.xbuf = grow(p.xbuf, rows*width)
+			plainX := p.x[b*v.kb*p.ldx+s.j:]
+			if acc {
+				p.copyRows(p.xbuf, width, (vectors-1)*lanes, plainX, p.ldx, s.last, rows, s, false)
+			} else {
+				clear(p.xbuf)
+			}
+			t.x, t.ldx = unsafe.Pointer(&p.xbuf[0]), width*4
+			t.offsets = unsafe.Pointer(&v.offsets[b*v.rows])
+			for q := range w.R / step {
+				t.order, t.n, t.i = unsafe.Pointer(&v.plan.order[b*v.rows]), v.rows, 0
+				t.y = unsafe.Add(y, q*4*t.ldy)
+				t.values = unsafe.Pointer(&v.values[q*4])
+				fns[vectors](t.bytes())
+			}
+			p.copyRows(plainX, p.ldx, s.last, p.xbuf, width, (vectors-1)*lanes, rows, s, false)
+		}
+	}
+}
+
+// tileY sets the tile's places in the rows of Y from row first on, rows of which
+// exist, and returns their address; where packed, they are copied and rows up to
+// whole are zero.
+func (p *product) tileY(t *tile, s span, first, rows, whole int, packed bool) unsafe.Pointer {
+	plain := p.y[first*p.ldy+s.j:]
+	t.ldy, t.lasty = p.ldy*4, s.last*4
+	if !packed {
+		return unsafe.Pointer(&plain[0])
+	}
+	lanes := p.u.lanes
+	width := s.vectors * lanes
+	p.ybuf = grow(p.ybuf, whole*width)
+	clear(p.ybuf[rows*width:])
+	p.copyRows(p.ybuf, width, (s.vectors-1)*lanes, plain, p.ldy, s.last, rows, s, false)
+	t.ldy, t.lasty = width*4, (s.vectors-1)*lanes*4
+	return unsafe.Pointer(&p.ybuf[0])
 }
 
 // weightGrad adds the gradient of row groups lo to hi.
@@ -353,17 +402,7 @@ func (p *product) weightGrad(w *CSR, lo, hi int, dW []float32) {
 		first, vectors := cut.at(i)
 		s := p.span(first, vectors)
 		width := vectors * lanes
-		t.ldy, t.lasty = p.ldy*4, s.last*4
-		plainY := p.y[lo*w.R*p.ldy+s.j:]
-		y := unsafe.Pointer(&plainY[0])
-		if packY {
-			rows := (hi - lo) * w.R
-			p.ybuf = grow(p.ybuf, rows*width)
-			clear(p.ybuf[yrows*width:])
-			p.copyRows(p.ybuf, width, (vectors-1)*lanes, plainY, p.ldy, s.last, yrows, s, false)
-			t.ldy, t.lasty = width*4, (vectors-1)*lanes*4
-			y = unsafe.Pointer(&p.ybuf[0])
-		}
+		y := p.tileY(t, s, lo*w.R, yrows, (hi-lo)*w.R, packY)
 		t.group = t.ldy * w.R
 		for b := range v.blocks {
 			t.lastx = (vectors - 1) * lanes * 4
@@ -390,11 +429,12 @@ var unitAVX2 = vectorUnit{
 		spmm1x8AVX2, spmm1x9AVX2, spmm1x10AVX2, spmm1x11AVX2, spmm1x12AVX2, spmm1x13AVX2, spmm1x14AVX2},
 	rows2: []func(*byte){nil, spmm2x1AVX2, spmm2x2AVX2, spmm2x3AVX2, spmm2x4AVX2, spmm2x5AVX2, spmm2x6AVX2},
 	rows4: []func(*byte){nil, spmm4x1AVX2, spmm4x2AVX2, spmm4x3AVX2},
-	cross2: []func(*byte){nil, spmmt2x1AVX2, spmmt2x2AVX2, spmmt2x3AVX2, spmmt2x4AVX2, spmmt2x5AVX2, spmmt2x6AVX2, spmmt2x7AVX2,
-		spmmt2x8AVX2, spmmt2x9AVX2, spmmt2x10AVX2, spmmt2x11AVX2, spmmt2x12AVX2, spmmt2x13AVX2, spmmt2x14AVX2},
-	cross4: []func(*byte){nil, spmmt4x1AVX2, spmmt4x2AVX2, spmmt4x3AVX2, spmmt4x4AVX2, spmmt4x5AVX2, spmmt4x6AVX2, spmmt4x7AVX2,
-		spmmt4x8AVX2, spmmt4x9AVX2, spmmt4x10AVX2, spmmt4x11AVX2, spmmt4x12AVX2, spmmt4x13AVX2, spmmt4x14AVX2},
-	dots: [5]func(*byte){1: sddmm1AVX2, 2: sddmm2AVX2, 4: sddmm4AVX2},
+	dots:  [5]func(*byte){1: sddmm1AVX2, 2: sddmm2AVX2, 4: sddmm4AVX2},
+	scatter: [5][]func(*byte){
+		1: {nil, scatter1x1AVX2, scatter1x2AVX2, scatter1x3AVX2, scatter1x4AVX2, scatter1x5AVX2, scatter1x6AVX2},
+		2: {nil, scatter2x1AVX2, scatter2x2AVX2, scatter2x3AVX2, scatter2x4AVX2, scatter2x5AVX2, scatter2x6AVX2},
+		4: {nil, scatter4x1AVX2, scatter4x2AVX2, scatter4x3AVX2},
+	},
 	pack: packRowsAVX2,
 }
 
@@ -404,10 +444,11 @@ var unitAVX512 = vectorUnit{
 		spmm1x8AVX512, spmm1x9AVX512, spmm1x10AVX512, spmm1x11AVX512, spmm1x12AVX512, spmm1x13AVX512, spmm1x14AVX512},
 	rows2: []func(*byte){nil, spmm2x1AVX512, spmm2x2AVX512, spmm2x3AVX512, spmm2x4AVX512, spmm2x5AVX512, spmm2x6AVX512},
 	rows4: []func(*byte){nil, spmm4x1AVX512, spmm4x2AVX512, spmm4x3AVX512, spmm4x4AVX512, spmm4x5AVX512, spmm4x6AVX512},
-	cross2: []func(*byte){nil, spmmt2x1AVX512, spmmt2x2AVX512, spmmt2x3AVX512, spmmt2x4AVX512, spmmt2x5AVX512, spmmt2x6AVX512, spmmt2x7AVX512,
-		spmmt2x8AVX512, spmmt2x9AVX512, spmmt2x10AVX512, spmmt2x11AVX512, spmmt2x12AVX512, spmmt2x13AVX512, spmmt2x14AVX512},
-	cross4: []func(*byte){nil, spmmt4x1AVX512, spmmt4x2AVX512, spmmt4x3AVX512, spmmt4x4AVX512, spmmt4x5AVX512, spmmt4x6AVX512, spmmt4x7AVX512,
-		spmmt4x8AVX512, spmmt4x9AVX512, spmmt4x10AVX512, spmmt4x11AVX512, spmmt4x12AVX512, spmmt4x13AVX512, spmmt4x14AVX512},
-	dots: [5]func(*byte){1: sddmm1AVX512, 2: sddmm2AVX512, 4: sddmm4AVX512},
+	dots:  [5]func(*byte){1: sddmm1AVX512, 2: sddmm2AVX512, 4: sddmm4AVX512},
+	scatter: [5][]func(*byte){
+		1: {nil, scatter1x1AVX512, scatter1x2AVX512, scatter1x3AVX512, scatter1x4AVX512, scatter1x5AVX512, scatter1x6AVX512},
+		2: {nil, scatter2x1AVX512, scatter2x2AVX512, scatter2x3AVX512, scatter2x4AVX512, scatter2x5AVX512, scatter2x6AVX512},
+		4: {nil, scatter4x1AVX512, scatter4x2AVX512, scatter4x3AVX512, scatter4x4AVX512, scatter4x5AVX512, scatter4x6AVX512},
+	},
 	pack: packRowsAVX512,
 }

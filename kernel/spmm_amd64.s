@@ -14,7 +14,7 @@ TEXT ·spmm1x1AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), CX
+	MOVQ       120(AX), CX
 	MOVQ       24(AX), SI
 	SUBQ       CX, SI
 	JLE        done
@@ -28,7 +28,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    16(DI), R8
 	MOVQ       32(AX), R11
 	MOVLQSX    (R11)(R8*4), R10
@@ -87,7 +87,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	MOVQ       R8, 144(AX)
 	CMPQ       SI, CX
 	JNE        alone
 	MOVLQSX    8(DI), R8
@@ -98,7 +98,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 160(AX)
+	MOVQ       R8, 152(AX)
 	CMPQ       SI, CX
 	JNE        alone
 	MOVLQSX    12(DI), DI
@@ -109,22 +109,22 @@ row:
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       DI, 168(AX)
+	MOVQ       DI, 160(AX)
 	CMPQ       SI, CX
 	JNE        alone
-	ADDQ       $0x04, 128(AX)
+	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      CX, CX
 	JZ         row
 	MOVQ       96(AX), SI
-	MOVQ       144(AX), DI
+	MOVQ       136(AX), DI
 	VMOVUPS    (DI)(SI*1), Y0
-	MOVQ       152(AX), DI
+	MOVQ       144(AX), DI
 	VMOVUPS    (DI)(SI*1), Y1
-	MOVQ       160(AX), DI
+	MOVQ       152(AX), DI
 	VMOVUPS    (DI)(SI*1), Y2
-	MOVQ       168(AX), DI
+	MOVQ       160(AX), DI
 	VMOVUPS    (DI)(SI*1), Y3
 	JMP        group_start
 
@@ -166,24 +166,24 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), CX
-	MOVQ    144(AX), SI
+	MOVQ    136(AX), SI
 	VMOVUPS Y0, (SI)(CX*1)
-	MOVQ    152(AX), SI
+	MOVQ    144(AX), SI
 	VMOVUPS Y1, (SI)(CX*1)
-	MOVQ    160(AX), SI
+	MOVQ    152(AX), SI
 	VMOVUPS Y2, (SI)(CX*1)
-	MOVQ    168(AX), SI
+	MOVQ    160(AX), SI
 	VMOVUPS Y3, (SI)(CX*1)
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   CX, CX
 	JZ      row
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS (DI)(SI*1), Y0
 	JMP     one_start
 
@@ -207,447 +207,8 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), CX
-	MOVQ    144(AX), SI
+	MOVQ    136(AX), SI
 	VMOVUPS Y0, (SI)(CX*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x1AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x1AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    16(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    20(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    24(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    28(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x04
-	JL         alone
-	MOVLQSX    4(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R11
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R11, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R12
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R12, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 160(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    12(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 168(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x04, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8)(DI*1), Y0
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8)(DI*1), Y1
-	MOVQ       160(AX), R8
-	VMOVUPS    (R8)(DI*1), Y2
-	MOVQ       168(AX), R8
-	VMOVUPS    (R8)(DI*1), Y3
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R10*8), Y4
-	VFMADD231PS  (BX)(R13*1), Y4, Y0
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R10*8), Y4
-	VFMADD231PS  (BX)(R13*1), Y4, Y0
-	INCQ         R10
-	MOVWQZX      (DI)(R11*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R11*8), Y4
-	VFMADD231PS  (BX)(R13*1), Y4, Y1
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R11*8), Y4
-	VFMADD231PS  (BX)(R13*1), Y4, Y1
-	INCQ         R11
-	MOVWQZX      (DI)(R12*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R12*8), Y4
-	VFMADD231PS  (BX)(R13*1), Y4, Y2
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R12*8), Y4
-	VFMADD231PS  (BX)(R13*1), Y4, Y2
-	INCQ         R12
-	MOVWQZX      (DI)(R9*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R9*8), Y4
-	VFMADD231PS  (BX)(R13*1), Y4, Y3
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R9*8), Y4
-	VFMADD231PS  (BX)(R13*1), Y4, Y3
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y1, (DI)(SI*1)
-	MOVQ    160(AX), DI
-	VMOVUPS Y2, (DI)(SI*1)
-	MOVQ    168(AX), DI
-	VMOVUPS Y3, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8)(DI*1), Y0
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Y1
-	VFMADD231PS  (BX)(R9*1), Y1, Y0
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Y1
-	VFMADD231PS  (BX)(R9*1), Y1, Y0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x1AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x1AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8)(DI*1), Y0
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8)(DI*1), Y1
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Y2
-	VFMADD231PS  (BX)(R8*1), Y2, Y0
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Y2
-	VFMADD231PS  (BX)(R8*1), Y2, Y0
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Y2
-	VFMADD231PS  (BX)(R8*1), Y2, Y0
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Y2
-	VFMADD231PS  (BX)(R8*1), Y2, Y0
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Y2
-	VFMADD231PS  (BX)(R8*1), Y2, Y1
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Y2
-	VFMADD231PS  (BX)(R8*1), Y2, Y1
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Y2
-	VFMADD231PS  (BX)(R8*1), Y2, Y1
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Y2
-	VFMADD231PS  (BX)(R8*1), Y2, Y1
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y1, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8)(DI*1), Y0
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y1
-	VFMADD231PS  (BX)(R8*1), Y1, Y0
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y1
-	VFMADD231PS  (BX)(R8*1), Y1, Y0
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y1
-	VFMADD231PS  (BX)(R8*1), Y1, Y0
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y1
-	VFMADD231PS  (BX)(R8*1), Y1, Y0
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)(SI*1)
 	JMP     row
 
 done:
@@ -664,7 +225,7 @@ TEXT ·spmm1x2AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -678,7 +239,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    16(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -737,7 +298,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
+	MOVQ       R9, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
 	MOVLQSX    8(R8), R9
@@ -748,7 +309,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 160(AX)
+	MOVQ       R9, 152(AX)
 	CMPQ       DI, SI
 	JNE        alone
 	MOVLQSX    12(R8), R8
@@ -759,25 +320,25 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 168(AX)
+	MOVQ       R8, 160(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x04, 128(AX)
+	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    (R8)(DI*1), Y1
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Y2
 	VMOVUPS    (R8)(DI*1), Y3
-	MOVQ       160(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y4
 	VMOVUPS    (R8)(DI*1), Y5
-	MOVQ       168(AX), R8
+	MOVQ       160(AX), R8
 	VMOVUPS    (R8), Y6
 	VMOVUPS    (R8)(DI*1), Y7
 	JMP        group_start
@@ -828,28 +389,28 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Y2, (DI)
 	VMOVUPS Y3, (DI)(SI*1)
-	MOVQ    160(AX), DI
+	MOVQ    152(AX), DI
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, (DI)(SI*1)
-	MOVQ    168(AX), DI
+	MOVQ    160(AX), DI
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, (DI)(SI*1)
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Y0
 	VMOVUPS (R8)(DI*1), Y1
 	JMP     one_start
@@ -876,492 +437,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x2AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x2AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    16(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    20(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    24(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    28(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x04
-	JL         alone
-	MOVLQSX    4(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R11
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R11, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R12
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R12, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 160(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    12(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 168(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x04, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    (R8)(DI*1), Y1
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y2
-	VMOVUPS    (R8)(DI*1), Y3
-	MOVQ       160(AX), R8
-	VMOVUPS    (R8), Y4
-	VMOVUPS    (R8)(DI*1), Y5
-	MOVQ       168(AX), R8
-	VMOVUPS    (R8), Y6
-	VMOVUPS    (R8)(DI*1), Y7
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R10*8), Y8
-	VFMADD231PS  (R13), Y8, Y0
-	VFMADD231PS  (BX)(R13*1), Y8, Y1
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R10*8), Y8
-	VFMADD231PS  (R13), Y8, Y0
-	VFMADD231PS  (BX)(R13*1), Y8, Y1
-	INCQ         R10
-	MOVWQZX      (DI)(R11*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R11*8), Y8
-	VFMADD231PS  (R13), Y8, Y2
-	VFMADD231PS  (BX)(R13*1), Y8, Y3
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R11*8), Y8
-	VFMADD231PS  (R13), Y8, Y2
-	VFMADD231PS  (BX)(R13*1), Y8, Y3
-	INCQ         R11
-	MOVWQZX      (DI)(R12*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R12*8), Y8
-	VFMADD231PS  (R13), Y8, Y4
-	VFMADD231PS  (BX)(R13*1), Y8, Y5
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R12*8), Y8
-	VFMADD231PS  (R13), Y8, Y4
-	VFMADD231PS  (BX)(R13*1), Y8, Y5
-	INCQ         R12
-	MOVWQZX      (DI)(R9*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R9*8), Y8
-	VFMADD231PS  (R13), Y8, Y6
-	VFMADD231PS  (BX)(R13*1), Y8, Y7
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R9*8), Y8
-	VFMADD231PS  (R13), Y8, Y6
-	VFMADD231PS  (BX)(R13*1), Y8, Y7
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, (DI)(SI*1)
-	MOVQ    160(AX), DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, (DI)(SI*1)
-	MOVQ    168(AX), DI
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS (R8)(DI*1), Y1
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Y2
-	VFMADD231PS  (R9), Y2, Y0
-	VFMADD231PS  (BX)(R9*1), Y2, Y1
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Y2
-	VFMADD231PS  (R9), Y2, Y0
-	VFMADD231PS  (BX)(R9*1), Y2, Y1
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x2AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x2AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    (R8)(DI*1), Y1
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y2
-	VMOVUPS    (R8)(DI*1), Y3
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Y4
-	VFMADD231PS  (R8), Y4, Y0
-	VFMADD231PS  (BX)(R8*1), Y4, Y1
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Y4
-	VFMADD231PS  (R8), Y4, Y0
-	VFMADD231PS  (BX)(R8*1), Y4, Y1
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Y4
-	VFMADD231PS  (R8), Y4, Y0
-	VFMADD231PS  (BX)(R8*1), Y4, Y1
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Y4
-	VFMADD231PS  (R8), Y4, Y0
-	VFMADD231PS  (BX)(R8*1), Y4, Y1
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Y4
-	VFMADD231PS  (R8), Y4, Y2
-	VFMADD231PS  (BX)(R8*1), Y4, Y3
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Y4
-	VFMADD231PS  (R8), Y4, Y2
-	VFMADD231PS  (BX)(R8*1), Y4, Y3
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Y4
-	VFMADD231PS  (R8), Y4, Y2
-	VFMADD231PS  (BX)(R8*1), Y4, Y3
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Y4
-	VFMADD231PS  (R8), Y4, Y2
-	VFMADD231PS  (BX)(R8*1), Y4, Y3
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS (R8)(DI*1), Y1
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y2
-	VFMADD231PS  (R8), Y2, Y0
-	VFMADD231PS  (BX)(R8*1), Y2, Y1
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y2
-	VFMADD231PS  (R8), Y2, Y0
-	VFMADD231PS  (BX)(R8*1), Y2, Y1
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y2
-	VFMADD231PS  (R8), Y2, Y0
-	VFMADD231PS  (BX)(R8*1), Y2, Y1
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y2
-	VFMADD231PS  (R8), Y2, Y0
-	VFMADD231PS  (BX)(R8*1), Y2, Y1
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, (DI)(SI*1)
 	JMP     row
@@ -1380,7 +456,7 @@ TEXT ·spmm1x3AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -1394,7 +470,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    16(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -1457,7 +533,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
+	MOVQ       R9, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
 	MOVLQSX    8(R8), R9
@@ -1468,7 +544,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 160(AX)
+	MOVQ       R9, 152(AX)
 	CMPQ       DI, SI
 	JNE        alone
 	MOVLQSX    12(R8), R8
@@ -1479,28 +555,28 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 168(AX)
+	MOVQ       R8, 160(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x04, 128(AX)
+	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    (R8)(DI*1), Y2
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Y3
 	VMOVUPS    32(R8), Y4
 	VMOVUPS    (R8)(DI*1), Y5
-	MOVQ       160(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Y6
 	VMOVUPS    32(R8), Y7
 	VMOVUPS    (R8)(DI*1), Y8
-	MOVQ       168(AX), R8
+	MOVQ       160(AX), R8
 	VMOVUPS    (R8), Y9
 	VMOVUPS    32(R8), Y10
 	VMOVUPS    (R8)(DI*1), Y11
@@ -1560,32 +636,32 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Y3, (DI)
 	VMOVUPS Y4, 32(DI)
 	VMOVUPS Y5, (DI)(SI*1)
-	MOVQ    160(AX), DI
+	MOVQ    152(AX), DI
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, 32(DI)
 	VMOVUPS Y8, (DI)(SI*1)
-	MOVQ    168(AX), DI
+	MOVQ    160(AX), DI
 	VMOVUPS Y9, (DI)
 	VMOVUPS Y10, 32(DI)
 	VMOVUPS Y11, (DI)(SI*1)
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Y0
 	VMOVUPS 32(R8), Y1
 	VMOVUPS (R8)(DI*1), Y2
@@ -1615,544 +691,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x3AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x3AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    16(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    20(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    24(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    28(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x04
-	JL         alone
-	MOVLQSX    4(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R11
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R11, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R12
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R12, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 160(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    12(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 168(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x04, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    (R8)(DI*1), Y2
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y3
-	VMOVUPS    32(R8), Y4
-	VMOVUPS    (R8)(DI*1), Y5
-	MOVQ       160(AX), R8
-	VMOVUPS    (R8), Y6
-	VMOVUPS    32(R8), Y7
-	VMOVUPS    (R8)(DI*1), Y8
-	MOVQ       168(AX), R8
-	VMOVUPS    (R8), Y9
-	VMOVUPS    32(R8), Y10
-	VMOVUPS    (R8)(DI*1), Y11
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R10*8), Y12
-	VFMADD231PS  (R13), Y12, Y0
-	VFMADD231PS  32(R13), Y12, Y1
-	VFMADD231PS  (BX)(R13*1), Y12, Y2
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R10*8), Y12
-	VFMADD231PS  (R13), Y12, Y0
-	VFMADD231PS  32(R13), Y12, Y1
-	VFMADD231PS  (BX)(R13*1), Y12, Y2
-	INCQ         R10
-	MOVWQZX      (DI)(R11*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R11*8), Y12
-	VFMADD231PS  (R13), Y12, Y3
-	VFMADD231PS  32(R13), Y12, Y4
-	VFMADD231PS  (BX)(R13*1), Y12, Y5
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R11*8), Y12
-	VFMADD231PS  (R13), Y12, Y3
-	VFMADD231PS  32(R13), Y12, Y4
-	VFMADD231PS  (BX)(R13*1), Y12, Y5
-	INCQ         R11
-	MOVWQZX      (DI)(R12*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R12*8), Y12
-	VFMADD231PS  (R13), Y12, Y6
-	VFMADD231PS  32(R13), Y12, Y7
-	VFMADD231PS  (BX)(R13*1), Y12, Y8
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R12*8), Y12
-	VFMADD231PS  (R13), Y12, Y6
-	VFMADD231PS  32(R13), Y12, Y7
-	VFMADD231PS  (BX)(R13*1), Y12, Y8
-	INCQ         R12
-	MOVWQZX      (DI)(R9*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R9*8), Y12
-	VFMADD231PS  (R13), Y12, Y9
-	VFMADD231PS  32(R13), Y12, Y10
-	VFMADD231PS  (BX)(R13*1), Y12, Y11
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R9*8), Y12
-	VFMADD231PS  (R13), Y12, Y9
-	VFMADD231PS  32(R13), Y12, Y10
-	VFMADD231PS  (BX)(R13*1), Y12, Y11
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y3, (DI)
-	VMOVUPS Y4, 32(DI)
-	VMOVUPS Y5, (DI)(SI*1)
-	MOVQ    160(AX), DI
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, 32(DI)
-	VMOVUPS Y8, (DI)(SI*1)
-	MOVQ    168(AX), DI
-	VMOVUPS Y9, (DI)
-	VMOVUPS Y10, 32(DI)
-	VMOVUPS Y11, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS (R8)(DI*1), Y2
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Y3
-	VFMADD231PS  (R9), Y3, Y0
-	VFMADD231PS  32(R9), Y3, Y1
-	VFMADD231PS  (BX)(R9*1), Y3, Y2
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Y3
-	VFMADD231PS  (R9), Y3, Y0
-	VFMADD231PS  32(R9), Y3, Y1
-	VFMADD231PS  (BX)(R9*1), Y3, Y2
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x3AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x3AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    (R8)(DI*1), Y2
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y3
-	VMOVUPS    32(R8), Y4
-	VMOVUPS    (R8)(DI*1), Y5
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  (BX)(R8*1), Y6, Y2
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  (BX)(R8*1), Y6, Y2
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  (BX)(R8*1), Y6, Y2
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  (BX)(R8*1), Y6, Y2
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Y6
-	VFMADD231PS  (R8), Y6, Y3
-	VFMADD231PS  32(R8), Y6, Y4
-	VFMADD231PS  (BX)(R8*1), Y6, Y5
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Y6
-	VFMADD231PS  (R8), Y6, Y3
-	VFMADD231PS  32(R8), Y6, Y4
-	VFMADD231PS  (BX)(R8*1), Y6, Y5
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Y6
-	VFMADD231PS  (R8), Y6, Y3
-	VFMADD231PS  32(R8), Y6, Y4
-	VFMADD231PS  (BX)(R8*1), Y6, Y5
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Y6
-	VFMADD231PS  (R8), Y6, Y3
-	VFMADD231PS  32(R8), Y6, Y4
-	VFMADD231PS  (BX)(R8*1), Y6, Y5
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y3, (DI)
-	VMOVUPS Y4, 32(DI)
-	VMOVUPS Y5, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS (R8)(DI*1), Y2
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y3
-	VFMADD231PS  (R8), Y3, Y0
-	VFMADD231PS  32(R8), Y3, Y1
-	VFMADD231PS  (BX)(R8*1), Y3, Y2
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y3
-	VFMADD231PS  (R8), Y3, Y0
-	VFMADD231PS  32(R8), Y3, Y1
-	VFMADD231PS  (BX)(R8*1), Y3, Y2
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y3
-	VFMADD231PS  (R8), Y3, Y0
-	VFMADD231PS  32(R8), Y3, Y1
-	VFMADD231PS  (BX)(R8*1), Y3, Y2
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y3
-	VFMADD231PS  (R8), Y3, Y0
-	VFMADD231PS  32(R8), Y3, Y1
-	VFMADD231PS  (BX)(R8*1), Y3, Y2
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, (DI)(SI*1)
@@ -2172,7 +711,7 @@ TEXT ·spmm1x4AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -2186,7 +725,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    8(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -2223,21 +762,21 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	MOVQ       R8, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x02, 128(AX)
+	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
 	VMOVUPS    (R8)(DI*1), Y3
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Y4
 	VMOVUPS    32(R8), Y5
 	VMOVUPS    64(R8), Y6
@@ -2282,12 +821,12 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
 	VMOVUPS Y3, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Y4, (DI)
 	VMOVUPS Y5, 32(DI)
 	VMOVUPS Y6, 64(DI)
@@ -2295,13 +834,13 @@ group_store:
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Y0
 	VMOVUPS 32(R8), Y1
 	VMOVUPS 64(R8), Y2
@@ -2334,484 +873,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x4AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x4AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    (R8)(DI*1), Y3
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y4
-	VMOVUPS    32(R8), Y5
-	VMOVUPS    64(R8), Y6
-	VMOVUPS    (R8)(DI*1), Y7
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R10*8), Y8
-	VFMADD231PS  (R11), Y8, Y0
-	VFMADD231PS  32(R11), Y8, Y1
-	VFMADD231PS  64(R11), Y8, Y2
-	VFMADD231PS  (BX)(R11*1), Y8, Y3
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R10*8), Y8
-	VFMADD231PS  (R11), Y8, Y0
-	VFMADD231PS  32(R11), Y8, Y1
-	VFMADD231PS  64(R11), Y8, Y2
-	VFMADD231PS  (BX)(R11*1), Y8, Y3
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R9*8), Y8
-	VFMADD231PS  (R11), Y8, Y4
-	VFMADD231PS  32(R11), Y8, Y5
-	VFMADD231PS  64(R11), Y8, Y6
-	VFMADD231PS  (BX)(R11*1), Y8, Y7
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R9*8), Y8
-	VFMADD231PS  (R11), Y8, Y4
-	VFMADD231PS  32(R11), Y8, Y5
-	VFMADD231PS  64(R11), Y8, Y6
-	VFMADD231PS  (BX)(R11*1), Y8, Y7
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	VMOVUPS Y6, 64(DI)
-	VMOVUPS Y7, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS (R8)(DI*1), Y3
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Y4
-	VFMADD231PS  (R9), Y4, Y0
-	VFMADD231PS  32(R9), Y4, Y1
-	VFMADD231PS  64(R9), Y4, Y2
-	VFMADD231PS  (BX)(R9*1), Y4, Y3
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Y4
-	VFMADD231PS  (R9), Y4, Y0
-	VFMADD231PS  32(R9), Y4, Y1
-	VFMADD231PS  64(R9), Y4, Y2
-	VFMADD231PS  (BX)(R9*1), Y4, Y3
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x4AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x4AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    (R8)(DI*1), Y3
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y4
-	VMOVUPS    32(R8), Y5
-	VMOVUPS    64(R8), Y6
-	VMOVUPS    (R8)(DI*1), Y7
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  (BX)(R8*1), Y8, Y3
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  (BX)(R8*1), Y8, Y3
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  (BX)(R8*1), Y8, Y3
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  (BX)(R8*1), Y8, Y3
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Y8
-	VFMADD231PS  (R8), Y8, Y4
-	VFMADD231PS  32(R8), Y8, Y5
-	VFMADD231PS  64(R8), Y8, Y6
-	VFMADD231PS  (BX)(R8*1), Y8, Y7
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Y8
-	VFMADD231PS  (R8), Y8, Y4
-	VFMADD231PS  32(R8), Y8, Y5
-	VFMADD231PS  64(R8), Y8, Y6
-	VFMADD231PS  (BX)(R8*1), Y8, Y7
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Y8
-	VFMADD231PS  (R8), Y8, Y4
-	VFMADD231PS  32(R8), Y8, Y5
-	VFMADD231PS  64(R8), Y8, Y6
-	VFMADD231PS  (BX)(R8*1), Y8, Y7
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Y8
-	VFMADD231PS  (R8), Y8, Y4
-	VFMADD231PS  32(R8), Y8, Y5
-	VFMADD231PS  64(R8), Y8, Y6
-	VFMADD231PS  (BX)(R8*1), Y8, Y7
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	VMOVUPS Y6, 64(DI)
-	VMOVUPS Y7, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS (R8)(DI*1), Y3
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y4
-	VFMADD231PS  (R8), Y4, Y0
-	VFMADD231PS  32(R8), Y4, Y1
-	VFMADD231PS  64(R8), Y4, Y2
-	VFMADD231PS  (BX)(R8*1), Y4, Y3
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y4
-	VFMADD231PS  (R8), Y4, Y0
-	VFMADD231PS  32(R8), Y4, Y1
-	VFMADD231PS  64(R8), Y4, Y2
-	VFMADD231PS  (BX)(R8*1), Y4, Y3
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y4
-	VFMADD231PS  (R8), Y4, Y0
-	VFMADD231PS  32(R8), Y4, Y1
-	VFMADD231PS  64(R8), Y4, Y2
-	VFMADD231PS  (BX)(R8*1), Y4, Y3
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y4
-	VFMADD231PS  (R8), Y4, Y0
-	VFMADD231PS  32(R8), Y4, Y1
-	VFMADD231PS  64(R8), Y4, Y2
-	VFMADD231PS  (BX)(R8*1), Y4, Y3
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -2832,7 +894,7 @@ TEXT ·spmm1x5AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -2846,7 +908,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    8(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -2885,22 +947,22 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	MOVQ       R8, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x02, 128(AX)
+	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
 	VMOVUPS    96(R8), Y3
 	VMOVUPS    (R8)(DI*1), Y4
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Y5
 	VMOVUPS    32(R8), Y6
 	VMOVUPS    64(R8), Y7
@@ -2950,13 +1012,13 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
 	VMOVUPS Y3, 96(DI)
 	VMOVUPS Y4, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Y5, (DI)
 	VMOVUPS Y6, 32(DI)
 	VMOVUPS Y7, 64(DI)
@@ -2965,13 +1027,13 @@ group_store:
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Y0
 	VMOVUPS 32(R8), Y1
 	VMOVUPS 64(R8), Y2
@@ -3007,524 +1069,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x5AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x5AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    (R8)(DI*1), Y4
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y5
-	VMOVUPS    32(R8), Y6
-	VMOVUPS    64(R8), Y7
-	VMOVUPS    96(R8), Y8
-	VMOVUPS    (R8)(DI*1), Y9
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R10*8), Y10
-	VFMADD231PS  (R11), Y10, Y0
-	VFMADD231PS  32(R11), Y10, Y1
-	VFMADD231PS  64(R11), Y10, Y2
-	VFMADD231PS  96(R11), Y10, Y3
-	VFMADD231PS  (BX)(R11*1), Y10, Y4
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R10*8), Y10
-	VFMADD231PS  (R11), Y10, Y0
-	VFMADD231PS  32(R11), Y10, Y1
-	VFMADD231PS  64(R11), Y10, Y2
-	VFMADD231PS  96(R11), Y10, Y3
-	VFMADD231PS  (BX)(R11*1), Y10, Y4
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R9*8), Y10
-	VFMADD231PS  (R11), Y10, Y5
-	VFMADD231PS  32(R11), Y10, Y6
-	VFMADD231PS  64(R11), Y10, Y7
-	VFMADD231PS  96(R11), Y10, Y8
-	VFMADD231PS  (BX)(R11*1), Y10, Y9
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R9*8), Y10
-	VFMADD231PS  (R11), Y10, Y5
-	VFMADD231PS  32(R11), Y10, Y6
-	VFMADD231PS  64(R11), Y10, Y7
-	VFMADD231PS  96(R11), Y10, Y8
-	VFMADD231PS  (BX)(R11*1), Y10, Y9
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y5, (DI)
-	VMOVUPS Y6, 32(DI)
-	VMOVUPS Y7, 64(DI)
-	VMOVUPS Y8, 96(DI)
-	VMOVUPS Y9, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	VMOVUPS (R8)(DI*1), Y4
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Y5
-	VFMADD231PS  (R9), Y5, Y0
-	VFMADD231PS  32(R9), Y5, Y1
-	VFMADD231PS  64(R9), Y5, Y2
-	VFMADD231PS  96(R9), Y5, Y3
-	VFMADD231PS  (BX)(R9*1), Y5, Y4
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Y5
-	VFMADD231PS  (R9), Y5, Y0
-	VFMADD231PS  32(R9), Y5, Y1
-	VFMADD231PS  64(R9), Y5, Y2
-	VFMADD231PS  96(R9), Y5, Y3
-	VFMADD231PS  (BX)(R9*1), Y5, Y4
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x5AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x5AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    (R8)(DI*1), Y4
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y5
-	VMOVUPS    32(R8), Y6
-	VMOVUPS    64(R8), Y7
-	VMOVUPS    96(R8), Y8
-	VMOVUPS    (R8)(DI*1), Y9
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Y10
-	VFMADD231PS  (R8), Y10, Y0
-	VFMADD231PS  32(R8), Y10, Y1
-	VFMADD231PS  64(R8), Y10, Y2
-	VFMADD231PS  96(R8), Y10, Y3
-	VFMADD231PS  (BX)(R8*1), Y10, Y4
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Y10
-	VFMADD231PS  (R8), Y10, Y0
-	VFMADD231PS  32(R8), Y10, Y1
-	VFMADD231PS  64(R8), Y10, Y2
-	VFMADD231PS  96(R8), Y10, Y3
-	VFMADD231PS  (BX)(R8*1), Y10, Y4
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Y10
-	VFMADD231PS  (R8), Y10, Y0
-	VFMADD231PS  32(R8), Y10, Y1
-	VFMADD231PS  64(R8), Y10, Y2
-	VFMADD231PS  96(R8), Y10, Y3
-	VFMADD231PS  (BX)(R8*1), Y10, Y4
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Y10
-	VFMADD231PS  (R8), Y10, Y0
-	VFMADD231PS  32(R8), Y10, Y1
-	VFMADD231PS  64(R8), Y10, Y2
-	VFMADD231PS  96(R8), Y10, Y3
-	VFMADD231PS  (BX)(R8*1), Y10, Y4
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Y10
-	VFMADD231PS  (R8), Y10, Y5
-	VFMADD231PS  32(R8), Y10, Y6
-	VFMADD231PS  64(R8), Y10, Y7
-	VFMADD231PS  96(R8), Y10, Y8
-	VFMADD231PS  (BX)(R8*1), Y10, Y9
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Y10
-	VFMADD231PS  (R8), Y10, Y5
-	VFMADD231PS  32(R8), Y10, Y6
-	VFMADD231PS  64(R8), Y10, Y7
-	VFMADD231PS  96(R8), Y10, Y8
-	VFMADD231PS  (BX)(R8*1), Y10, Y9
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Y10
-	VFMADD231PS  (R8), Y10, Y5
-	VFMADD231PS  32(R8), Y10, Y6
-	VFMADD231PS  64(R8), Y10, Y7
-	VFMADD231PS  96(R8), Y10, Y8
-	VFMADD231PS  (BX)(R8*1), Y10, Y9
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Y10
-	VFMADD231PS  (R8), Y10, Y5
-	VFMADD231PS  32(R8), Y10, Y6
-	VFMADD231PS  64(R8), Y10, Y7
-	VFMADD231PS  96(R8), Y10, Y8
-	VFMADD231PS  (BX)(R8*1), Y10, Y9
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y5, (DI)
-	VMOVUPS Y6, 32(DI)
-	VMOVUPS Y7, 64(DI)
-	VMOVUPS Y8, 96(DI)
-	VMOVUPS Y9, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	VMOVUPS (R8)(DI*1), Y4
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y5
-	VFMADD231PS  (R8), Y5, Y0
-	VFMADD231PS  32(R8), Y5, Y1
-	VFMADD231PS  64(R8), Y5, Y2
-	VFMADD231PS  96(R8), Y5, Y3
-	VFMADD231PS  (BX)(R8*1), Y5, Y4
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y5
-	VFMADD231PS  (R8), Y5, Y0
-	VFMADD231PS  32(R8), Y5, Y1
-	VFMADD231PS  64(R8), Y5, Y2
-	VFMADD231PS  96(R8), Y5, Y3
-	VFMADD231PS  (BX)(R8*1), Y5, Y4
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y5
-	VFMADD231PS  (R8), Y5, Y0
-	VFMADD231PS  32(R8), Y5, Y1
-	VFMADD231PS  64(R8), Y5, Y2
-	VFMADD231PS  96(R8), Y5, Y3
-	VFMADD231PS  (BX)(R8*1), Y5, Y4
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y5
-	VFMADD231PS  (R8), Y5, Y0
-	VFMADD231PS  32(R8), Y5, Y1
-	VFMADD231PS  64(R8), Y5, Y2
-	VFMADD231PS  96(R8), Y5, Y3
-	VFMADD231PS  (BX)(R8*1), Y5, Y4
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -3546,7 +1091,7 @@ TEXT ·spmm1x6AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -3560,7 +1105,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    8(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -3599,23 +1144,23 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	MOVQ       R8, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x02, 128(AX)
+	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
 	VMOVUPS    96(R8), Y3
 	VMOVUPS    128(R8), Y4
 	VMOVUPS    (R8)(DI*1), Y5
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Y6
 	VMOVUPS    32(R8), Y7
 	VMOVUPS    64(R8), Y8
@@ -3670,14 +1215,14 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
 	VMOVUPS Y3, 96(DI)
 	VMOVUPS Y4, 128(DI)
 	VMOVUPS Y5, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Y6, (DI)
 	VMOVUPS Y7, 32(DI)
 	VMOVUPS Y8, 64(DI)
@@ -3687,13 +1232,13 @@ group_store:
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Y0
 	VMOVUPS 32(R8), Y1
 	VMOVUPS 64(R8), Y2
@@ -3732,560 +1277,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x6AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x6AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    (R8)(DI*1), Y5
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y6
-	VMOVUPS    32(R8), Y7
-	VMOVUPS    64(R8), Y8
-	VMOVUPS    96(R8), Y9
-	VMOVUPS    128(R8), Y10
-	VMOVUPS    (R8)(DI*1), Y11
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R10*8), Y12
-	VFMADD231PS  (R11), Y12, Y0
-	VFMADD231PS  32(R11), Y12, Y1
-	VFMADD231PS  64(R11), Y12, Y2
-	VFMADD231PS  96(R11), Y12, Y3
-	VFMADD231PS  128(R11), Y12, Y4
-	VFMADD231PS  (BX)(R11*1), Y12, Y5
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R10*8), Y12
-	VFMADD231PS  (R11), Y12, Y0
-	VFMADD231PS  32(R11), Y12, Y1
-	VFMADD231PS  64(R11), Y12, Y2
-	VFMADD231PS  96(R11), Y12, Y3
-	VFMADD231PS  128(R11), Y12, Y4
-	VFMADD231PS  (BX)(R11*1), Y12, Y5
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R9*8), Y12
-	VFMADD231PS  (R11), Y12, Y6
-	VFMADD231PS  32(R11), Y12, Y7
-	VFMADD231PS  64(R11), Y12, Y8
-	VFMADD231PS  96(R11), Y12, Y9
-	VFMADD231PS  128(R11), Y12, Y10
-	VFMADD231PS  (BX)(R11*1), Y12, Y11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R9*8), Y12
-	VFMADD231PS  (R11), Y12, Y6
-	VFMADD231PS  32(R11), Y12, Y7
-	VFMADD231PS  64(R11), Y12, Y8
-	VFMADD231PS  96(R11), Y12, Y9
-	VFMADD231PS  128(R11), Y12, Y10
-	VFMADD231PS  (BX)(R11*1), Y12, Y11
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, 32(DI)
-	VMOVUPS Y8, 64(DI)
-	VMOVUPS Y9, 96(DI)
-	VMOVUPS Y10, 128(DI)
-	VMOVUPS Y11, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	VMOVUPS 128(R8), Y4
-	VMOVUPS (R8)(DI*1), Y5
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Y6
-	VFMADD231PS  (R9), Y6, Y0
-	VFMADD231PS  32(R9), Y6, Y1
-	VFMADD231PS  64(R9), Y6, Y2
-	VFMADD231PS  96(R9), Y6, Y3
-	VFMADD231PS  128(R9), Y6, Y4
-	VFMADD231PS  (BX)(R9*1), Y6, Y5
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Y6
-	VFMADD231PS  (R9), Y6, Y0
-	VFMADD231PS  32(R9), Y6, Y1
-	VFMADD231PS  64(R9), Y6, Y2
-	VFMADD231PS  96(R9), Y6, Y3
-	VFMADD231PS  128(R9), Y6, Y4
-	VFMADD231PS  (BX)(R9*1), Y6, Y5
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x6AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x6AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    (R8)(DI*1), Y5
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y6
-	VMOVUPS    32(R8), Y7
-	VMOVUPS    64(R8), Y8
-	VMOVUPS    96(R8), Y9
-	VMOVUPS    128(R8), Y10
-	VMOVUPS    (R8)(DI*1), Y11
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Y12
-	VFMADD231PS  (R8), Y12, Y0
-	VFMADD231PS  32(R8), Y12, Y1
-	VFMADD231PS  64(R8), Y12, Y2
-	VFMADD231PS  96(R8), Y12, Y3
-	VFMADD231PS  128(R8), Y12, Y4
-	VFMADD231PS  (BX)(R8*1), Y12, Y5
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Y12
-	VFMADD231PS  (R8), Y12, Y0
-	VFMADD231PS  32(R8), Y12, Y1
-	VFMADD231PS  64(R8), Y12, Y2
-	VFMADD231PS  96(R8), Y12, Y3
-	VFMADD231PS  128(R8), Y12, Y4
-	VFMADD231PS  (BX)(R8*1), Y12, Y5
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Y12
-	VFMADD231PS  (R8), Y12, Y0
-	VFMADD231PS  32(R8), Y12, Y1
-	VFMADD231PS  64(R8), Y12, Y2
-	VFMADD231PS  96(R8), Y12, Y3
-	VFMADD231PS  128(R8), Y12, Y4
-	VFMADD231PS  (BX)(R8*1), Y12, Y5
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Y12
-	VFMADD231PS  (R8), Y12, Y0
-	VFMADD231PS  32(R8), Y12, Y1
-	VFMADD231PS  64(R8), Y12, Y2
-	VFMADD231PS  96(R8), Y12, Y3
-	VFMADD231PS  128(R8), Y12, Y4
-	VFMADD231PS  (BX)(R8*1), Y12, Y5
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Y12
-	VFMADD231PS  (R8), Y12, Y6
-	VFMADD231PS  32(R8), Y12, Y7
-	VFMADD231PS  64(R8), Y12, Y8
-	VFMADD231PS  96(R8), Y12, Y9
-	VFMADD231PS  128(R8), Y12, Y10
-	VFMADD231PS  (BX)(R8*1), Y12, Y11
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Y12
-	VFMADD231PS  (R8), Y12, Y6
-	VFMADD231PS  32(R8), Y12, Y7
-	VFMADD231PS  64(R8), Y12, Y8
-	VFMADD231PS  96(R8), Y12, Y9
-	VFMADD231PS  128(R8), Y12, Y10
-	VFMADD231PS  (BX)(R8*1), Y12, Y11
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Y12
-	VFMADD231PS  (R8), Y12, Y6
-	VFMADD231PS  32(R8), Y12, Y7
-	VFMADD231PS  64(R8), Y12, Y8
-	VFMADD231PS  96(R8), Y12, Y9
-	VFMADD231PS  128(R8), Y12, Y10
-	VFMADD231PS  (BX)(R8*1), Y12, Y11
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Y12
-	VFMADD231PS  (R8), Y12, Y6
-	VFMADD231PS  32(R8), Y12, Y7
-	VFMADD231PS  64(R8), Y12, Y8
-	VFMADD231PS  96(R8), Y12, Y9
-	VFMADD231PS  128(R8), Y12, Y10
-	VFMADD231PS  (BX)(R8*1), Y12, Y11
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, 32(DI)
-	VMOVUPS Y8, 64(DI)
-	VMOVUPS Y9, 96(DI)
-	VMOVUPS Y10, 128(DI)
-	VMOVUPS Y11, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	VMOVUPS 128(R8), Y4
-	VMOVUPS (R8)(DI*1), Y5
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  64(R8), Y6, Y2
-	VFMADD231PS  96(R8), Y6, Y3
-	VFMADD231PS  128(R8), Y6, Y4
-	VFMADD231PS  (BX)(R8*1), Y6, Y5
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  64(R8), Y6, Y2
-	VFMADD231PS  96(R8), Y6, Y3
-	VFMADD231PS  128(R8), Y6, Y4
-	VFMADD231PS  (BX)(R8*1), Y6, Y5
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  64(R8), Y6, Y2
-	VFMADD231PS  96(R8), Y6, Y3
-	VFMADD231PS  128(R8), Y6, Y4
-	VFMADD231PS  (BX)(R8*1), Y6, Y5
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y6
-	VFMADD231PS  (R8), Y6, Y0
-	VFMADD231PS  32(R8), Y6, Y1
-	VFMADD231PS  64(R8), Y6, Y2
-	VFMADD231PS  96(R8), Y6, Y3
-	VFMADD231PS  128(R8), Y6, Y4
-	VFMADD231PS  (BX)(R8*1), Y6, Y5
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -4308,7 +1300,7 @@ TEXT ·spmm1x7AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -4322,7 +1314,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    8(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -4363,16 +1355,16 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	MOVQ       R8, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x02, 128(AX)
+	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
@@ -4380,7 +1372,7 @@ row:
 	VMOVUPS    128(R8), Y4
 	VMOVUPS    160(R8), Y5
 	VMOVUPS    (R8)(DI*1), Y6
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Y7
 	VMOVUPS    32(R8), Y8
 	VMOVUPS    64(R8), Y9
@@ -4440,7 +1432,7 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -4448,7 +1440,7 @@ group_store:
 	VMOVUPS Y4, 128(DI)
 	VMOVUPS Y5, 160(DI)
 	VMOVUPS Y6, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Y7, (DI)
 	VMOVUPS Y8, 32(DI)
 	VMOVUPS Y9, 64(DI)
@@ -4459,13 +1451,13 @@ group_store:
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Y0
 	VMOVUPS 32(R8), Y1
 	VMOVUPS 64(R8), Y2
@@ -4507,600 +1499,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x7AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x7AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    (R8)(DI*1), Y6
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y7
-	VMOVUPS    32(R8), Y8
-	VMOVUPS    64(R8), Y9
-	VMOVUPS    96(R8), Y10
-	VMOVUPS    128(R8), Y11
-	VMOVUPS    160(R8), Y12
-	VMOVUPS    (R8)(DI*1), Y13
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	VXORPS Y13, Y13, Y13
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R10*8), Y14
-	VFMADD231PS  (R11), Y14, Y0
-	VFMADD231PS  32(R11), Y14, Y1
-	VFMADD231PS  64(R11), Y14, Y2
-	VFMADD231PS  96(R11), Y14, Y3
-	VFMADD231PS  128(R11), Y14, Y4
-	VFMADD231PS  160(R11), Y14, Y5
-	VFMADD231PS  (BX)(R11*1), Y14, Y6
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R10*8), Y14
-	VFMADD231PS  (R11), Y14, Y0
-	VFMADD231PS  32(R11), Y14, Y1
-	VFMADD231PS  64(R11), Y14, Y2
-	VFMADD231PS  96(R11), Y14, Y3
-	VFMADD231PS  128(R11), Y14, Y4
-	VFMADD231PS  160(R11), Y14, Y5
-	VFMADD231PS  (BX)(R11*1), Y14, Y6
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R9*8), Y14
-	VFMADD231PS  (R11), Y14, Y7
-	VFMADD231PS  32(R11), Y14, Y8
-	VFMADD231PS  64(R11), Y14, Y9
-	VFMADD231PS  96(R11), Y14, Y10
-	VFMADD231PS  128(R11), Y14, Y11
-	VFMADD231PS  160(R11), Y14, Y12
-	VFMADD231PS  (BX)(R11*1), Y14, Y13
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R9*8), Y14
-	VFMADD231PS  (R11), Y14, Y7
-	VFMADD231PS  32(R11), Y14, Y8
-	VFMADD231PS  64(R11), Y14, Y9
-	VFMADD231PS  96(R11), Y14, Y10
-	VFMADD231PS  128(R11), Y14, Y11
-	VFMADD231PS  160(R11), Y14, Y12
-	VFMADD231PS  (BX)(R11*1), Y14, Y13
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y7, (DI)
-	VMOVUPS Y8, 32(DI)
-	VMOVUPS Y9, 64(DI)
-	VMOVUPS Y10, 96(DI)
-	VMOVUPS Y11, 128(DI)
-	VMOVUPS Y12, 160(DI)
-	VMOVUPS Y13, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	VMOVUPS 128(R8), Y4
-	VMOVUPS 160(R8), Y5
-	VMOVUPS (R8)(DI*1), Y6
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Y7
-	VFMADD231PS  (R9), Y7, Y0
-	VFMADD231PS  32(R9), Y7, Y1
-	VFMADD231PS  64(R9), Y7, Y2
-	VFMADD231PS  96(R9), Y7, Y3
-	VFMADD231PS  128(R9), Y7, Y4
-	VFMADD231PS  160(R9), Y7, Y5
-	VFMADD231PS  (BX)(R9*1), Y7, Y6
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Y7
-	VFMADD231PS  (R9), Y7, Y0
-	VFMADD231PS  32(R9), Y7, Y1
-	VFMADD231PS  64(R9), Y7, Y2
-	VFMADD231PS  96(R9), Y7, Y3
-	VFMADD231PS  128(R9), Y7, Y4
-	VFMADD231PS  160(R9), Y7, Y5
-	VFMADD231PS  (BX)(R9*1), Y7, Y6
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x7AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x7AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    (R8)(DI*1), Y6
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y7
-	VMOVUPS    32(R8), Y8
-	VMOVUPS    64(R8), Y9
-	VMOVUPS    96(R8), Y10
-	VMOVUPS    128(R8), Y11
-	VMOVUPS    160(R8), Y12
-	VMOVUPS    (R8)(DI*1), Y13
-	JMP        group_start
-
-group_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	VXORPS Y13, Y13, Y13
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Y14
-	VFMADD231PS  (R8), Y14, Y0
-	VFMADD231PS  32(R8), Y14, Y1
-	VFMADD231PS  64(R8), Y14, Y2
-	VFMADD231PS  96(R8), Y14, Y3
-	VFMADD231PS  128(R8), Y14, Y4
-	VFMADD231PS  160(R8), Y14, Y5
-	VFMADD231PS  (BX)(R8*1), Y14, Y6
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Y14
-	VFMADD231PS  (R8), Y14, Y0
-	VFMADD231PS  32(R8), Y14, Y1
-	VFMADD231PS  64(R8), Y14, Y2
-	VFMADD231PS  96(R8), Y14, Y3
-	VFMADD231PS  128(R8), Y14, Y4
-	VFMADD231PS  160(R8), Y14, Y5
-	VFMADD231PS  (BX)(R8*1), Y14, Y6
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Y14
-	VFMADD231PS  (R8), Y14, Y0
-	VFMADD231PS  32(R8), Y14, Y1
-	VFMADD231PS  64(R8), Y14, Y2
-	VFMADD231PS  96(R8), Y14, Y3
-	VFMADD231PS  128(R8), Y14, Y4
-	VFMADD231PS  160(R8), Y14, Y5
-	VFMADD231PS  (BX)(R8*1), Y14, Y6
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Y14
-	VFMADD231PS  (R8), Y14, Y0
-	VFMADD231PS  32(R8), Y14, Y1
-	VFMADD231PS  64(R8), Y14, Y2
-	VFMADD231PS  96(R8), Y14, Y3
-	VFMADD231PS  128(R8), Y14, Y4
-	VFMADD231PS  160(R8), Y14, Y5
-	VFMADD231PS  (BX)(R8*1), Y14, Y6
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Y14
-	VFMADD231PS  (R8), Y14, Y7
-	VFMADD231PS  32(R8), Y14, Y8
-	VFMADD231PS  64(R8), Y14, Y9
-	VFMADD231PS  96(R8), Y14, Y10
-	VFMADD231PS  128(R8), Y14, Y11
-	VFMADD231PS  160(R8), Y14, Y12
-	VFMADD231PS  (BX)(R8*1), Y14, Y13
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Y14
-	VFMADD231PS  (R8), Y14, Y7
-	VFMADD231PS  32(R8), Y14, Y8
-	VFMADD231PS  64(R8), Y14, Y9
-	VFMADD231PS  96(R8), Y14, Y10
-	VFMADD231PS  128(R8), Y14, Y11
-	VFMADD231PS  160(R8), Y14, Y12
-	VFMADD231PS  (BX)(R8*1), Y14, Y13
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Y14
-	VFMADD231PS  (R8), Y14, Y7
-	VFMADD231PS  32(R8), Y14, Y8
-	VFMADD231PS  64(R8), Y14, Y9
-	VFMADD231PS  96(R8), Y14, Y10
-	VFMADD231PS  128(R8), Y14, Y11
-	VFMADD231PS  160(R8), Y14, Y12
-	VFMADD231PS  (BX)(R8*1), Y14, Y13
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Y14
-	VFMADD231PS  (R8), Y14, Y7
-	VFMADD231PS  32(R8), Y14, Y8
-	VFMADD231PS  64(R8), Y14, Y9
-	VFMADD231PS  96(R8), Y14, Y10
-	VFMADD231PS  128(R8), Y14, Y11
-	VFMADD231PS  160(R8), Y14, Y12
-	VFMADD231PS  (BX)(R8*1), Y14, Y13
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Y7, (DI)
-	VMOVUPS Y8, 32(DI)
-	VMOVUPS Y9, 64(DI)
-	VMOVUPS Y10, 96(DI)
-	VMOVUPS Y11, 128(DI)
-	VMOVUPS Y12, 160(DI)
-	VMOVUPS Y13, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	VMOVUPS 128(R8), Y4
-	VMOVUPS 160(R8), Y5
-	VMOVUPS (R8)(DI*1), Y6
-	JMP     one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y7
-	VFMADD231PS  (R8), Y7, Y0
-	VFMADD231PS  32(R8), Y7, Y1
-	VFMADD231PS  64(R8), Y7, Y2
-	VFMADD231PS  96(R8), Y7, Y3
-	VFMADD231PS  128(R8), Y7, Y4
-	VFMADD231PS  160(R8), Y7, Y5
-	VFMADD231PS  (BX)(R8*1), Y7, Y6
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y7
-	VFMADD231PS  (R8), Y7, Y0
-	VFMADD231PS  32(R8), Y7, Y1
-	VFMADD231PS  64(R8), Y7, Y2
-	VFMADD231PS  96(R8), Y7, Y3
-	VFMADD231PS  128(R8), Y7, Y4
-	VFMADD231PS  160(R8), Y7, Y5
-	VFMADD231PS  (BX)(R8*1), Y7, Y6
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y7
-	VFMADD231PS  (R8), Y7, Y0
-	VFMADD231PS  32(R8), Y7, Y1
-	VFMADD231PS  64(R8), Y7, Y2
-	VFMADD231PS  96(R8), Y7, Y3
-	VFMADD231PS  128(R8), Y7, Y4
-	VFMADD231PS  160(R8), Y7, Y5
-	VFMADD231PS  (BX)(R8*1), Y7, Y6
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y7
-	VFMADD231PS  (R8), Y7, Y0
-	VFMADD231PS  32(R8), Y7, Y1
-	VFMADD231PS  64(R8), Y7, Y2
-	VFMADD231PS  96(R8), Y7, Y3
-	VFMADD231PS  128(R8), Y7, Y4
-	VFMADD231PS  160(R8), Y7, Y5
-	VFMADD231PS  (BX)(R8*1), Y7, Y6
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -5124,7 +1523,7 @@ TEXT ·spmm1x8AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -5138,7 +1537,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -5154,13 +1553,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
@@ -5205,271 +1604,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x8AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x8AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    (R8)(DI*1), Y7
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Y8
-	VFMADD231PS  (R10), Y8, Y0
-	VFMADD231PS  32(R10), Y8, Y1
-	VFMADD231PS  64(R10), Y8, Y2
-	VFMADD231PS  96(R10), Y8, Y3
-	VFMADD231PS  128(R10), Y8, Y4
-	VFMADD231PS  160(R10), Y8, Y5
-	VFMADD231PS  192(R10), Y8, Y6
-	VFMADD231PS  (BX)(R10*1), Y8, Y7
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Y8
-	VFMADD231PS  (R10), Y8, Y0
-	VFMADD231PS  32(R10), Y8, Y1
-	VFMADD231PS  64(R10), Y8, Y2
-	VFMADD231PS  96(R10), Y8, Y3
-	VFMADD231PS  128(R10), Y8, Y4
-	VFMADD231PS  160(R10), Y8, Y5
-	VFMADD231PS  192(R10), Y8, Y6
-	VFMADD231PS  (BX)(R10*1), Y8, Y7
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x8AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x8AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    (R8)(DI*1), Y7
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  96(R8), Y8, Y3
-	VFMADD231PS  128(R8), Y8, Y4
-	VFMADD231PS  160(R8), Y8, Y5
-	VFMADD231PS  192(R8), Y8, Y6
-	VFMADD231PS  (BX)(R8*1), Y8, Y7
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  96(R8), Y8, Y3
-	VFMADD231PS  128(R8), Y8, Y4
-	VFMADD231PS  160(R8), Y8, Y5
-	VFMADD231PS  192(R8), Y8, Y6
-	VFMADD231PS  (BX)(R8*1), Y8, Y7
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  96(R8), Y8, Y3
-	VFMADD231PS  128(R8), Y8, Y4
-	VFMADD231PS  160(R8), Y8, Y5
-	VFMADD231PS  192(R8), Y8, Y6
-	VFMADD231PS  (BX)(R8*1), Y8, Y7
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y8
-	VFMADD231PS  (R8), Y8, Y0
-	VFMADD231PS  32(R8), Y8, Y1
-	VFMADD231PS  64(R8), Y8, Y2
-	VFMADD231PS  96(R8), Y8, Y3
-	VFMADD231PS  128(R8), Y8, Y4
-	VFMADD231PS  160(R8), Y8, Y5
-	VFMADD231PS  192(R8), Y8, Y6
-	VFMADD231PS  (BX)(R8*1), Y8, Y7
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -5494,7 +1629,7 @@ TEXT ·spmm1x9AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -5508,7 +1643,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -5525,13 +1660,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
@@ -5579,285 +1714,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x9AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x9AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    (R8)(DI*1), Y8
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Y9
-	VFMADD231PS  (R10), Y9, Y0
-	VFMADD231PS  32(R10), Y9, Y1
-	VFMADD231PS  64(R10), Y9, Y2
-	VFMADD231PS  96(R10), Y9, Y3
-	VFMADD231PS  128(R10), Y9, Y4
-	VFMADD231PS  160(R10), Y9, Y5
-	VFMADD231PS  192(R10), Y9, Y6
-	VFMADD231PS  224(R10), Y9, Y7
-	VFMADD231PS  (BX)(R10*1), Y9, Y8
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Y9
-	VFMADD231PS  (R10), Y9, Y0
-	VFMADD231PS  32(R10), Y9, Y1
-	VFMADD231PS  64(R10), Y9, Y2
-	VFMADD231PS  96(R10), Y9, Y3
-	VFMADD231PS  128(R10), Y9, Y4
-	VFMADD231PS  160(R10), Y9, Y5
-	VFMADD231PS  192(R10), Y9, Y6
-	VFMADD231PS  224(R10), Y9, Y7
-	VFMADD231PS  (BX)(R10*1), Y9, Y8
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x9AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x9AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    (R8)(DI*1), Y8
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y9
-	VFMADD231PS  (R8), Y9, Y0
-	VFMADD231PS  32(R8), Y9, Y1
-	VFMADD231PS  64(R8), Y9, Y2
-	VFMADD231PS  96(R8), Y9, Y3
-	VFMADD231PS  128(R8), Y9, Y4
-	VFMADD231PS  160(R8), Y9, Y5
-	VFMADD231PS  192(R8), Y9, Y6
-	VFMADD231PS  224(R8), Y9, Y7
-	VFMADD231PS  (BX)(R8*1), Y9, Y8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y9
-	VFMADD231PS  (R8), Y9, Y0
-	VFMADD231PS  32(R8), Y9, Y1
-	VFMADD231PS  64(R8), Y9, Y2
-	VFMADD231PS  96(R8), Y9, Y3
-	VFMADD231PS  128(R8), Y9, Y4
-	VFMADD231PS  160(R8), Y9, Y5
-	VFMADD231PS  192(R8), Y9, Y6
-	VFMADD231PS  224(R8), Y9, Y7
-	VFMADD231PS  (BX)(R8*1), Y9, Y8
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y9
-	VFMADD231PS  (R8), Y9, Y0
-	VFMADD231PS  32(R8), Y9, Y1
-	VFMADD231PS  64(R8), Y9, Y2
-	VFMADD231PS  96(R8), Y9, Y3
-	VFMADD231PS  128(R8), Y9, Y4
-	VFMADD231PS  160(R8), Y9, Y5
-	VFMADD231PS  192(R8), Y9, Y6
-	VFMADD231PS  224(R8), Y9, Y7
-	VFMADD231PS  (BX)(R8*1), Y9, Y8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y9
-	VFMADD231PS  (R8), Y9, Y0
-	VFMADD231PS  32(R8), Y9, Y1
-	VFMADD231PS  64(R8), Y9, Y2
-	VFMADD231PS  96(R8), Y9, Y3
-	VFMADD231PS  128(R8), Y9, Y4
-	VFMADD231PS  160(R8), Y9, Y5
-	VFMADD231PS  192(R8), Y9, Y6
-	VFMADD231PS  224(R8), Y9, Y7
-	VFMADD231PS  (BX)(R8*1), Y9, Y8
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -5883,7 +1740,7 @@ TEXT ·spmm1x10AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -5897,7 +1754,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -5914,13 +1771,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
@@ -5971,297 +1828,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x10AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x10AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    (R8)(DI*1), Y9
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Y10
-	VFMADD231PS  (R10), Y10, Y0
-	VFMADD231PS  32(R10), Y10, Y1
-	VFMADD231PS  64(R10), Y10, Y2
-	VFMADD231PS  96(R10), Y10, Y3
-	VFMADD231PS  128(R10), Y10, Y4
-	VFMADD231PS  160(R10), Y10, Y5
-	VFMADD231PS  192(R10), Y10, Y6
-	VFMADD231PS  224(R10), Y10, Y7
-	VFMADD231PS  256(R10), Y10, Y8
-	VFMADD231PS  (BX)(R10*1), Y10, Y9
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Y10
-	VFMADD231PS  (R10), Y10, Y0
-	VFMADD231PS  32(R10), Y10, Y1
-	VFMADD231PS  64(R10), Y10, Y2
-	VFMADD231PS  96(R10), Y10, Y3
-	VFMADD231PS  128(R10), Y10, Y4
-	VFMADD231PS  160(R10), Y10, Y5
-	VFMADD231PS  192(R10), Y10, Y6
-	VFMADD231PS  224(R10), Y10, Y7
-	VFMADD231PS  256(R10), Y10, Y8
-	VFMADD231PS  (BX)(R10*1), Y10, Y9
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x10AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x10AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    (R8)(DI*1), Y9
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y10
-	VFMADD231PS  (R8), Y10, Y0
-	VFMADD231PS  32(R8), Y10, Y1
-	VFMADD231PS  64(R8), Y10, Y2
-	VFMADD231PS  96(R8), Y10, Y3
-	VFMADD231PS  128(R8), Y10, Y4
-	VFMADD231PS  160(R8), Y10, Y5
-	VFMADD231PS  192(R8), Y10, Y6
-	VFMADD231PS  224(R8), Y10, Y7
-	VFMADD231PS  256(R8), Y10, Y8
-	VFMADD231PS  (BX)(R8*1), Y10, Y9
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y10
-	VFMADD231PS  (R8), Y10, Y0
-	VFMADD231PS  32(R8), Y10, Y1
-	VFMADD231PS  64(R8), Y10, Y2
-	VFMADD231PS  96(R8), Y10, Y3
-	VFMADD231PS  128(R8), Y10, Y4
-	VFMADD231PS  160(R8), Y10, Y5
-	VFMADD231PS  192(R8), Y10, Y6
-	VFMADD231PS  224(R8), Y10, Y7
-	VFMADD231PS  256(R8), Y10, Y8
-	VFMADD231PS  (BX)(R8*1), Y10, Y9
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y10
-	VFMADD231PS  (R8), Y10, Y0
-	VFMADD231PS  32(R8), Y10, Y1
-	VFMADD231PS  64(R8), Y10, Y2
-	VFMADD231PS  96(R8), Y10, Y3
-	VFMADD231PS  128(R8), Y10, Y4
-	VFMADD231PS  160(R8), Y10, Y5
-	VFMADD231PS  192(R8), Y10, Y6
-	VFMADD231PS  224(R8), Y10, Y7
-	VFMADD231PS  256(R8), Y10, Y8
-	VFMADD231PS  (BX)(R8*1), Y10, Y9
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y10
-	VFMADD231PS  (R8), Y10, Y0
-	VFMADD231PS  32(R8), Y10, Y1
-	VFMADD231PS  64(R8), Y10, Y2
-	VFMADD231PS  96(R8), Y10, Y3
-	VFMADD231PS  128(R8), Y10, Y4
-	VFMADD231PS  160(R8), Y10, Y5
-	VFMADD231PS  192(R8), Y10, Y6
-	VFMADD231PS  224(R8), Y10, Y7
-	VFMADD231PS  256(R8), Y10, Y8
-	VFMADD231PS  (BX)(R8*1), Y10, Y9
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -6288,7 +1855,7 @@ TEXT ·spmm1x11AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -6302,7 +1869,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -6320,13 +1887,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
@@ -6380,311 +1947,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x11AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x11AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    (R8)(DI*1), Y10
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Y11
-	VFMADD231PS  (R10), Y11, Y0
-	VFMADD231PS  32(R10), Y11, Y1
-	VFMADD231PS  64(R10), Y11, Y2
-	VFMADD231PS  96(R10), Y11, Y3
-	VFMADD231PS  128(R10), Y11, Y4
-	VFMADD231PS  160(R10), Y11, Y5
-	VFMADD231PS  192(R10), Y11, Y6
-	VFMADD231PS  224(R10), Y11, Y7
-	VFMADD231PS  256(R10), Y11, Y8
-	VFMADD231PS  288(R10), Y11, Y9
-	VFMADD231PS  (BX)(R10*1), Y11, Y10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Y11
-	VFMADD231PS  (R10), Y11, Y0
-	VFMADD231PS  32(R10), Y11, Y1
-	VFMADD231PS  64(R10), Y11, Y2
-	VFMADD231PS  96(R10), Y11, Y3
-	VFMADD231PS  128(R10), Y11, Y4
-	VFMADD231PS  160(R10), Y11, Y5
-	VFMADD231PS  192(R10), Y11, Y6
-	VFMADD231PS  224(R10), Y11, Y7
-	VFMADD231PS  256(R10), Y11, Y8
-	VFMADD231PS  288(R10), Y11, Y9
-	VFMADD231PS  (BX)(R10*1), Y11, Y10
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x11AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x11AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    (R8)(DI*1), Y10
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y11
-	VFMADD231PS  (R8), Y11, Y0
-	VFMADD231PS  32(R8), Y11, Y1
-	VFMADD231PS  64(R8), Y11, Y2
-	VFMADD231PS  96(R8), Y11, Y3
-	VFMADD231PS  128(R8), Y11, Y4
-	VFMADD231PS  160(R8), Y11, Y5
-	VFMADD231PS  192(R8), Y11, Y6
-	VFMADD231PS  224(R8), Y11, Y7
-	VFMADD231PS  256(R8), Y11, Y8
-	VFMADD231PS  288(R8), Y11, Y9
-	VFMADD231PS  (BX)(R8*1), Y11, Y10
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y11
-	VFMADD231PS  (R8), Y11, Y0
-	VFMADD231PS  32(R8), Y11, Y1
-	VFMADD231PS  64(R8), Y11, Y2
-	VFMADD231PS  96(R8), Y11, Y3
-	VFMADD231PS  128(R8), Y11, Y4
-	VFMADD231PS  160(R8), Y11, Y5
-	VFMADD231PS  192(R8), Y11, Y6
-	VFMADD231PS  224(R8), Y11, Y7
-	VFMADD231PS  256(R8), Y11, Y8
-	VFMADD231PS  288(R8), Y11, Y9
-	VFMADD231PS  (BX)(R8*1), Y11, Y10
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y11
-	VFMADD231PS  (R8), Y11, Y0
-	VFMADD231PS  32(R8), Y11, Y1
-	VFMADD231PS  64(R8), Y11, Y2
-	VFMADD231PS  96(R8), Y11, Y3
-	VFMADD231PS  128(R8), Y11, Y4
-	VFMADD231PS  160(R8), Y11, Y5
-	VFMADD231PS  192(R8), Y11, Y6
-	VFMADD231PS  224(R8), Y11, Y7
-	VFMADD231PS  256(R8), Y11, Y8
-	VFMADD231PS  288(R8), Y11, Y9
-	VFMADD231PS  (BX)(R8*1), Y11, Y10
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y11
-	VFMADD231PS  (R8), Y11, Y0
-	VFMADD231PS  32(R8), Y11, Y1
-	VFMADD231PS  64(R8), Y11, Y2
-	VFMADD231PS  96(R8), Y11, Y3
-	VFMADD231PS  128(R8), Y11, Y4
-	VFMADD231PS  160(R8), Y11, Y5
-	VFMADD231PS  192(R8), Y11, Y6
-	VFMADD231PS  224(R8), Y11, Y7
-	VFMADD231PS  256(R8), Y11, Y8
-	VFMADD231PS  288(R8), Y11, Y9
-	VFMADD231PS  (BX)(R8*1), Y11, Y10
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -6712,7 +1975,7 @@ TEXT ·spmm1x12AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -6726,7 +1989,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -6744,13 +2007,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
@@ -6807,323 +2070,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x12AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x12AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    320(R8), Y10
-	VMOVUPS    (R8)(DI*1), Y11
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Y12
-	VFMADD231PS  (R10), Y12, Y0
-	VFMADD231PS  32(R10), Y12, Y1
-	VFMADD231PS  64(R10), Y12, Y2
-	VFMADD231PS  96(R10), Y12, Y3
-	VFMADD231PS  128(R10), Y12, Y4
-	VFMADD231PS  160(R10), Y12, Y5
-	VFMADD231PS  192(R10), Y12, Y6
-	VFMADD231PS  224(R10), Y12, Y7
-	VFMADD231PS  256(R10), Y12, Y8
-	VFMADD231PS  288(R10), Y12, Y9
-	VFMADD231PS  320(R10), Y12, Y10
-	VFMADD231PS  (BX)(R10*1), Y12, Y11
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Y12
-	VFMADD231PS  (R10), Y12, Y0
-	VFMADD231PS  32(R10), Y12, Y1
-	VFMADD231PS  64(R10), Y12, Y2
-	VFMADD231PS  96(R10), Y12, Y3
-	VFMADD231PS  128(R10), Y12, Y4
-	VFMADD231PS  160(R10), Y12, Y5
-	VFMADD231PS  192(R10), Y12, Y6
-	VFMADD231PS  224(R10), Y12, Y7
-	VFMADD231PS  256(R10), Y12, Y8
-	VFMADD231PS  288(R10), Y12, Y9
-	VFMADD231PS  320(R10), Y12, Y10
-	VFMADD231PS  (BX)(R10*1), Y12, Y11
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x12AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x12AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    320(R8), Y10
-	VMOVUPS    (R8)(DI*1), Y11
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y12
-	VFMADD231PS  (R8), Y12, Y0
-	VFMADD231PS  32(R8), Y12, Y1
-	VFMADD231PS  64(R8), Y12, Y2
-	VFMADD231PS  96(R8), Y12, Y3
-	VFMADD231PS  128(R8), Y12, Y4
-	VFMADD231PS  160(R8), Y12, Y5
-	VFMADD231PS  192(R8), Y12, Y6
-	VFMADD231PS  224(R8), Y12, Y7
-	VFMADD231PS  256(R8), Y12, Y8
-	VFMADD231PS  288(R8), Y12, Y9
-	VFMADD231PS  320(R8), Y12, Y10
-	VFMADD231PS  (BX)(R8*1), Y12, Y11
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y12
-	VFMADD231PS  (R8), Y12, Y0
-	VFMADD231PS  32(R8), Y12, Y1
-	VFMADD231PS  64(R8), Y12, Y2
-	VFMADD231PS  96(R8), Y12, Y3
-	VFMADD231PS  128(R8), Y12, Y4
-	VFMADD231PS  160(R8), Y12, Y5
-	VFMADD231PS  192(R8), Y12, Y6
-	VFMADD231PS  224(R8), Y12, Y7
-	VFMADD231PS  256(R8), Y12, Y8
-	VFMADD231PS  288(R8), Y12, Y9
-	VFMADD231PS  320(R8), Y12, Y10
-	VFMADD231PS  (BX)(R8*1), Y12, Y11
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y12
-	VFMADD231PS  (R8), Y12, Y0
-	VFMADD231PS  32(R8), Y12, Y1
-	VFMADD231PS  64(R8), Y12, Y2
-	VFMADD231PS  96(R8), Y12, Y3
-	VFMADD231PS  128(R8), Y12, Y4
-	VFMADD231PS  160(R8), Y12, Y5
-	VFMADD231PS  192(R8), Y12, Y6
-	VFMADD231PS  224(R8), Y12, Y7
-	VFMADD231PS  256(R8), Y12, Y8
-	VFMADD231PS  288(R8), Y12, Y9
-	VFMADD231PS  320(R8), Y12, Y10
-	VFMADD231PS  (BX)(R8*1), Y12, Y11
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y12
-	VFMADD231PS  (R8), Y12, Y0
-	VFMADD231PS  32(R8), Y12, Y1
-	VFMADD231PS  64(R8), Y12, Y2
-	VFMADD231PS  96(R8), Y12, Y3
-	VFMADD231PS  128(R8), Y12, Y4
-	VFMADD231PS  160(R8), Y12, Y5
-	VFMADD231PS  192(R8), Y12, Y6
-	VFMADD231PS  224(R8), Y12, Y7
-	VFMADD231PS  256(R8), Y12, Y8
-	VFMADD231PS  288(R8), Y12, Y9
-	VFMADD231PS  320(R8), Y12, Y10
-	VFMADD231PS  (BX)(R8*1), Y12, Y11
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -7152,7 +2099,7 @@ TEXT ·spmm1x13AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -7166,7 +2113,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -7185,13 +2132,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
@@ -7251,337 +2198,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, 352(DI)
-	VMOVUPS Y12, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x13AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x13AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    320(R8), Y10
-	VMOVUPS    352(R8), Y11
-	VMOVUPS    (R8)(DI*1), Y12
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Y13
-	VFMADD231PS  (R10), Y13, Y0
-	VFMADD231PS  32(R10), Y13, Y1
-	VFMADD231PS  64(R10), Y13, Y2
-	VFMADD231PS  96(R10), Y13, Y3
-	VFMADD231PS  128(R10), Y13, Y4
-	VFMADD231PS  160(R10), Y13, Y5
-	VFMADD231PS  192(R10), Y13, Y6
-	VFMADD231PS  224(R10), Y13, Y7
-	VFMADD231PS  256(R10), Y13, Y8
-	VFMADD231PS  288(R10), Y13, Y9
-	VFMADD231PS  320(R10), Y13, Y10
-	VFMADD231PS  352(R10), Y13, Y11
-	VFMADD231PS  (BX)(R10*1), Y13, Y12
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Y13
-	VFMADD231PS  (R10), Y13, Y0
-	VFMADD231PS  32(R10), Y13, Y1
-	VFMADD231PS  64(R10), Y13, Y2
-	VFMADD231PS  96(R10), Y13, Y3
-	VFMADD231PS  128(R10), Y13, Y4
-	VFMADD231PS  160(R10), Y13, Y5
-	VFMADD231PS  192(R10), Y13, Y6
-	VFMADD231PS  224(R10), Y13, Y7
-	VFMADD231PS  256(R10), Y13, Y8
-	VFMADD231PS  288(R10), Y13, Y9
-	VFMADD231PS  320(R10), Y13, Y10
-	VFMADD231PS  352(R10), Y13, Y11
-	VFMADD231PS  (BX)(R10*1), Y13, Y12
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, 352(DI)
-	VMOVUPS Y12, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x13AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x13AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    320(R8), Y10
-	VMOVUPS    352(R8), Y11
-	VMOVUPS    (R8)(DI*1), Y12
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y13
-	VFMADD231PS  (R8), Y13, Y0
-	VFMADD231PS  32(R8), Y13, Y1
-	VFMADD231PS  64(R8), Y13, Y2
-	VFMADD231PS  96(R8), Y13, Y3
-	VFMADD231PS  128(R8), Y13, Y4
-	VFMADD231PS  160(R8), Y13, Y5
-	VFMADD231PS  192(R8), Y13, Y6
-	VFMADD231PS  224(R8), Y13, Y7
-	VFMADD231PS  256(R8), Y13, Y8
-	VFMADD231PS  288(R8), Y13, Y9
-	VFMADD231PS  320(R8), Y13, Y10
-	VFMADD231PS  352(R8), Y13, Y11
-	VFMADD231PS  (BX)(R8*1), Y13, Y12
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y13
-	VFMADD231PS  (R8), Y13, Y0
-	VFMADD231PS  32(R8), Y13, Y1
-	VFMADD231PS  64(R8), Y13, Y2
-	VFMADD231PS  96(R8), Y13, Y3
-	VFMADD231PS  128(R8), Y13, Y4
-	VFMADD231PS  160(R8), Y13, Y5
-	VFMADD231PS  192(R8), Y13, Y6
-	VFMADD231PS  224(R8), Y13, Y7
-	VFMADD231PS  256(R8), Y13, Y8
-	VFMADD231PS  288(R8), Y13, Y9
-	VFMADD231PS  320(R8), Y13, Y10
-	VFMADD231PS  352(R8), Y13, Y11
-	VFMADD231PS  (BX)(R8*1), Y13, Y12
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y13
-	VFMADD231PS  (R8), Y13, Y0
-	VFMADD231PS  32(R8), Y13, Y1
-	VFMADD231PS  64(R8), Y13, Y2
-	VFMADD231PS  96(R8), Y13, Y3
-	VFMADD231PS  128(R8), Y13, Y4
-	VFMADD231PS  160(R8), Y13, Y5
-	VFMADD231PS  192(R8), Y13, Y6
-	VFMADD231PS  224(R8), Y13, Y7
-	VFMADD231PS  256(R8), Y13, Y8
-	VFMADD231PS  288(R8), Y13, Y9
-	VFMADD231PS  320(R8), Y13, Y10
-	VFMADD231PS  352(R8), Y13, Y11
-	VFMADD231PS  (BX)(R8*1), Y13, Y12
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y13
-	VFMADD231PS  (R8), Y13, Y0
-	VFMADD231PS  32(R8), Y13, Y1
-	VFMADD231PS  64(R8), Y13, Y2
-	VFMADD231PS  96(R8), Y13, Y3
-	VFMADD231PS  128(R8), Y13, Y4
-	VFMADD231PS  160(R8), Y13, Y5
-	VFMADD231PS  192(R8), Y13, Y6
-	VFMADD231PS  224(R8), Y13, Y7
-	VFMADD231PS  256(R8), Y13, Y8
-	VFMADD231PS  288(R8), Y13, Y9
-	VFMADD231PS  320(R8), Y13, Y10
-	VFMADD231PS  352(R8), Y13, Y11
-	VFMADD231PS  (BX)(R8*1), Y13, Y12
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -7611,7 +2228,7 @@ TEXT ·spmm1x14AVX2(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -7625,7 +2242,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -7644,13 +2261,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Y0
 	VMOVUPS    32(R8), Y1
 	VMOVUPS    64(R8), Y2
@@ -7713,349 +2330,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, 352(DI)
-	VMOVUPS Y12, 384(DI)
-	VMOVUPS Y13, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x14AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt2x14AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    320(R8), Y10
-	VMOVUPS    352(R8), Y11
-	VMOVUPS    384(R8), Y12
-	VMOVUPS    (R8)(DI*1), Y13
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	VXORPS Y13, Y13, Y13
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Y14
-	VFMADD231PS  (R10), Y14, Y0
-	VFMADD231PS  32(R10), Y14, Y1
-	VFMADD231PS  64(R10), Y14, Y2
-	VFMADD231PS  96(R10), Y14, Y3
-	VFMADD231PS  128(R10), Y14, Y4
-	VFMADD231PS  160(R10), Y14, Y5
-	VFMADD231PS  192(R10), Y14, Y6
-	VFMADD231PS  224(R10), Y14, Y7
-	VFMADD231PS  256(R10), Y14, Y8
-	VFMADD231PS  288(R10), Y14, Y9
-	VFMADD231PS  320(R10), Y14, Y10
-	VFMADD231PS  352(R10), Y14, Y11
-	VFMADD231PS  384(R10), Y14, Y12
-	VFMADD231PS  (BX)(R10*1), Y14, Y13
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Y14
-	VFMADD231PS  (R10), Y14, Y0
-	VFMADD231PS  32(R10), Y14, Y1
-	VFMADD231PS  64(R10), Y14, Y2
-	VFMADD231PS  96(R10), Y14, Y3
-	VFMADD231PS  128(R10), Y14, Y4
-	VFMADD231PS  160(R10), Y14, Y5
-	VFMADD231PS  192(R10), Y14, Y6
-	VFMADD231PS  224(R10), Y14, Y7
-	VFMADD231PS  256(R10), Y14, Y8
-	VFMADD231PS  288(R10), Y14, Y9
-	VFMADD231PS  320(R10), Y14, Y10
-	VFMADD231PS  352(R10), Y14, Y11
-	VFMADD231PS  384(R10), Y14, Y12
-	VFMADD231PS  (BX)(R10*1), Y14, Y13
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 288(DI)
-	VMOVUPS Y10, 320(DI)
-	VMOVUPS Y11, 352(DI)
-	VMOVUPS Y12, 384(DI)
-	VMOVUPS Y13, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x14AVX2(t *byte)
-// Requires: AVX, FMA3, MMX+
-TEXT ·spmmt4x14AVX2(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    320(R8), Y10
-	VMOVUPS    352(R8), Y11
-	VMOVUPS    384(R8), Y12
-	VMOVUPS    (R8)(DI*1), Y13
-	JMP        one_start
-
-one_fresh:
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	VXORPS Y13, Y13, Y13
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Y14
-	VFMADD231PS  (R8), Y14, Y0
-	VFMADD231PS  32(R8), Y14, Y1
-	VFMADD231PS  64(R8), Y14, Y2
-	VFMADD231PS  96(R8), Y14, Y3
-	VFMADD231PS  128(R8), Y14, Y4
-	VFMADD231PS  160(R8), Y14, Y5
-	VFMADD231PS  192(R8), Y14, Y6
-	VFMADD231PS  224(R8), Y14, Y7
-	VFMADD231PS  256(R8), Y14, Y8
-	VFMADD231PS  288(R8), Y14, Y9
-	VFMADD231PS  320(R8), Y14, Y10
-	VFMADD231PS  352(R8), Y14, Y11
-	VFMADD231PS  384(R8), Y14, Y12
-	VFMADD231PS  (BX)(R8*1), Y14, Y13
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Y14
-	VFMADD231PS  (R8), Y14, Y0
-	VFMADD231PS  32(R8), Y14, Y1
-	VFMADD231PS  64(R8), Y14, Y2
-	VFMADD231PS  96(R8), Y14, Y3
-	VFMADD231PS  128(R8), Y14, Y4
-	VFMADD231PS  160(R8), Y14, Y5
-	VFMADD231PS  192(R8), Y14, Y6
-	VFMADD231PS  224(R8), Y14, Y7
-	VFMADD231PS  256(R8), Y14, Y8
-	VFMADD231PS  288(R8), Y14, Y9
-	VFMADD231PS  320(R8), Y14, Y10
-	VFMADD231PS  352(R8), Y14, Y11
-	VFMADD231PS  384(R8), Y14, Y12
-	VFMADD231PS  (BX)(R8*1), Y14, Y13
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Y14
-	VFMADD231PS  (R8), Y14, Y0
-	VFMADD231PS  32(R8), Y14, Y1
-	VFMADD231PS  64(R8), Y14, Y2
-	VFMADD231PS  96(R8), Y14, Y3
-	VFMADD231PS  128(R8), Y14, Y4
-	VFMADD231PS  160(R8), Y14, Y5
-	VFMADD231PS  192(R8), Y14, Y6
-	VFMADD231PS  224(R8), Y14, Y7
-	VFMADD231PS  256(R8), Y14, Y8
-	VFMADD231PS  288(R8), Y14, Y9
-	VFMADD231PS  320(R8), Y14, Y10
-	VFMADD231PS  352(R8), Y14, Y11
-	VFMADD231PS  384(R8), Y14, Y12
-	VFMADD231PS  (BX)(R8*1), Y14, Y13
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Y14
-	VFMADD231PS  (R8), Y14, Y0
-	VFMADD231PS  32(R8), Y14, Y1
-	VFMADD231PS  64(R8), Y14, Y2
-	VFMADD231PS  96(R8), Y14, Y3
-	VFMADD231PS  128(R8), Y14, Y4
-	VFMADD231PS  160(R8), Y14, Y5
-	VFMADD231PS  192(R8), Y14, Y6
-	VFMADD231PS  224(R8), Y14, Y7
-	VFMADD231PS  256(R8), Y14, Y8
-	VFMADD231PS  288(R8), Y14, Y9
-	VFMADD231PS  320(R8), Y14, Y10
-	VFMADD231PS  352(R8), Y14, Y11
-	VFMADD231PS  384(R8), Y14, Y12
-	VFMADD231PS  (BX)(R8*1), Y14, Y13
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, 32(DI)
 	VMOVUPS Y2, 64(DI)
@@ -8085,7 +2360,7 @@ TEXT ·spmm2x1AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), CX
 
 row:
-	MOVQ       128(AX), BX
+	MOVQ       120(AX), BX
 	CMPQ       BX, 24(AX)
 	JGE        done
 	MOVQ       16(AX), SI
@@ -8106,7 +2381,7 @@ row:
 	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
-	MOVQ       BX, 128(AX)
+	MOVQ       BX, 120(AX)
 	MOVQ       104(AX), BX
 	MOVQ       32(AX), R8
 	MOVLQSX    (R8)(SI*4), DI
@@ -8160,6 +2435,140 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x1AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter1x1AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI)(R10*1), Y0
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y1
+	VMOVUPS      (SI), Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x1AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter2x1AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI)(R10*1), Y0
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI)(R10*1), Y1
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y2
+	VBROADCASTSS 4(R9), Y3
+	VMOVUPS      (SI), Y4
+	VFMADD231PS  Y2, Y0, Y4
+	VFMADD231PS  Y3, Y1, Y4
+	VMOVUPS      Y4, (SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm2x2AVX2(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·spmm2x2AVX2(SB), NOSPLIT, $0-8
@@ -8170,7 +2579,7 @@ TEXT ·spmm2x2AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -8191,7 +2600,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -8254,6 +2663,150 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x2AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter1x2AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    (SI)(R10*1), Y1
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y2
+	VMOVUPS      (SI), Y3
+	VFMADD231PS  Y2, Y0, Y3
+	VMOVUPS      Y3, (SI)
+	VMOVUPS      32(SI), Y3
+	VFMADD231PS  Y2, Y1, Y3
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x2AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter2x2AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    (SI)(R10*1), Y1
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Y2
+	VMOVUPS    (SI)(R10*1), Y3
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y4
+	VBROADCASTSS 4(R9), Y5
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  Y4, Y0, Y6
+	VFMADD231PS  Y5, Y2, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      32(SI), Y6
+	VFMADD231PS  Y4, Y1, Y6
+	VFMADD231PS  Y5, Y3, Y6
+	VMOVUPS      Y6, 32(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm2x3AVX2(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·spmm2x3AVX2(SB), NOSPLIT, $0-8
@@ -8264,7 +2817,7 @@ TEXT ·spmm2x3AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -8287,7 +2840,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -8359,6 +2912,163 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x3AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter1x3AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    (SI)(R10*1), Y2
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y3
+	VMOVUPS      (SI), Y4
+	VFMADD231PS  Y3, Y0, Y4
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      32(SI), Y4
+	VFMADD231PS  Y3, Y1, Y4
+	VMOVUPS      Y4, 32(SI)
+	VMOVUPS      64(SI), Y4
+	VFMADD231PS  Y3, Y2, Y4
+	VMOVUPS      Y4, 64(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x3AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter2x3AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    (SI)(R10*1), Y2
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Y3
+	VMOVUPS    32(SI), Y4
+	VMOVUPS    (SI)(R10*1), Y5
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y6
+	VBROADCASTSS 4(R9), Y7
+	VMOVUPS      (SI), Y8
+	VFMADD231PS  Y6, Y0, Y8
+	VFMADD231PS  Y7, Y3, Y8
+	VMOVUPS      Y8, (SI)
+	VMOVUPS      32(SI), Y8
+	VFMADD231PS  Y6, Y1, Y8
+	VFMADD231PS  Y7, Y4, Y8
+	VMOVUPS      Y8, 32(SI)
+	VMOVUPS      64(SI), Y8
+	VFMADD231PS  Y6, Y2, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VMOVUPS      Y8, 64(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm2x4AVX2(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·spmm2x4AVX2(SB), NOSPLIT, $0-8
@@ -8369,7 +3079,7 @@ TEXT ·spmm2x4AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -8392,7 +3102,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -8473,6 +3183,173 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x4AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter1x4AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    (SI)(R10*1), Y3
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y4
+	VMOVUPS      (SI), Y5
+	VFMADD231PS  Y4, Y0, Y5
+	VMOVUPS      Y5, (SI)
+	VMOVUPS      32(SI), Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVUPS      Y5, 32(SI)
+	VMOVUPS      64(SI), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMOVUPS      96(SI), Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VMOVUPS      Y5, 96(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x4AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter2x4AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    (SI)(R10*1), Y3
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Y4
+	VMOVUPS    32(SI), Y5
+	VMOVUPS    64(SI), Y6
+	VMOVUPS    (SI)(R10*1), Y7
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y8
+	VBROADCASTSS 4(R9), Y9
+	VMOVUPS      (SI), Y10
+	VFMADD231PS  Y8, Y0, Y10
+	VFMADD231PS  Y9, Y4, Y10
+	VMOVUPS      Y10, (SI)
+	VMOVUPS      32(SI), Y10
+	VFMADD231PS  Y8, Y1, Y10
+	VFMADD231PS  Y9, Y5, Y10
+	VMOVUPS      Y10, 32(SI)
+	VMOVUPS      64(SI), Y10
+	VFMADD231PS  Y8, Y2, Y10
+	VFMADD231PS  Y9, Y6, Y10
+	VMOVUPS      Y10, 64(SI)
+	VMOVUPS      96(SI), Y10
+	VFMADD231PS  Y8, Y3, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VMOVUPS      Y10, 96(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm2x5AVX2(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·spmm2x5AVX2(SB), NOSPLIT, $0-8
@@ -8483,7 +3360,7 @@ TEXT ·spmm2x5AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -8508,7 +3385,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -8598,6 +3475,186 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x5AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter1x5AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VMOVUPS    (SI)(R10*1), Y4
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y5
+	VMOVUPS      (SI), Y6
+	VFMADD231PS  Y5, Y0, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVUPS      32(SI), Y6
+	VFMADD231PS  Y5, Y1, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      64(SI), Y6
+	VFMADD231PS  Y5, Y2, Y6
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPS      96(SI), Y6
+	VFMADD231PS  Y5, Y3, Y6
+	VMOVUPS      Y6, 96(SI)
+	VMOVUPS      128(SI), Y6
+	VFMADD231PS  Y5, Y4, Y6
+	VMOVUPS      Y6, 128(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x5AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter2x5AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VMOVUPS    (SI)(R10*1), Y4
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Y5
+	VMOVUPS    32(SI), Y6
+	VMOVUPS    64(SI), Y7
+	VMOVUPS    96(SI), Y8
+	VMOVUPS    (SI)(R10*1), Y9
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y11
+	VMOVUPS      (SI), Y12
+	VFMADD231PS  Y10, Y0, Y12
+	VFMADD231PS  Y11, Y5, Y12
+	VMOVUPS      Y12, (SI)
+	VMOVUPS      32(SI), Y12
+	VFMADD231PS  Y10, Y1, Y12
+	VFMADD231PS  Y11, Y6, Y12
+	VMOVUPS      Y12, 32(SI)
+	VMOVUPS      64(SI), Y12
+	VFMADD231PS  Y10, Y2, Y12
+	VFMADD231PS  Y11, Y7, Y12
+	VMOVUPS      Y12, 64(SI)
+	VMOVUPS      96(SI), Y12
+	VFMADD231PS  Y10, Y3, Y12
+	VFMADD231PS  Y11, Y8, Y12
+	VMOVUPS      Y12, 96(SI)
+	VMOVUPS      128(SI), Y12
+	VFMADD231PS  Y10, Y4, Y12
+	VFMADD231PS  Y11, Y9, Y12
+	VMOVUPS      Y12, 128(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm2x6AVX2(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·spmm2x6AVX2(SB), NOSPLIT, $0-8
@@ -8608,7 +3665,7 @@ TEXT ·spmm2x6AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -8633,7 +3690,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -8732,6 +3789,196 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x6AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter1x6AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VMOVUPS    128(SI), Y4
+	VMOVUPS    (SI)(R10*1), Y5
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y6
+	VMOVUPS      (SI), Y7
+	VFMADD231PS  Y6, Y0, Y7
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      32(SI), Y7
+	VFMADD231PS  Y6, Y1, Y7
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      64(SI), Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVUPS      Y7, 64(SI)
+	VMOVUPS      96(SI), Y7
+	VFMADD231PS  Y6, Y3, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      128(SI), Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VMOVUPS      Y7, 128(SI)
+	VMOVUPS      160(SI), Y7
+	VFMADD231PS  Y6, Y5, Y7
+	VMOVUPS      Y7, 160(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x6AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter2x6AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    64(SI), Y2
+	VMOVUPS    96(SI), Y3
+	VMOVUPS    128(SI), Y4
+	VMOVUPS    (SI)(R10*1), Y5
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Y6
+	VMOVUPS    32(SI), Y7
+	VMOVUPS    64(SI), Y8
+	VMOVUPS    96(SI), Y9
+	VMOVUPS    128(SI), Y10
+	VMOVUPS    (SI)(R10*1), Y11
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS 4(R9), Y13
+	VMOVUPS      (SI), Y14
+	VFMADD231PS  Y12, Y0, Y14
+	VFMADD231PS  Y13, Y6, Y14
+	VMOVUPS      Y14, (SI)
+	VMOVUPS      32(SI), Y14
+	VFMADD231PS  Y12, Y1, Y14
+	VFMADD231PS  Y13, Y7, Y14
+	VMOVUPS      Y14, 32(SI)
+	VMOVUPS      64(SI), Y14
+	VFMADD231PS  Y12, Y2, Y14
+	VFMADD231PS  Y13, Y8, Y14
+	VMOVUPS      Y14, 64(SI)
+	VMOVUPS      96(SI), Y14
+	VFMADD231PS  Y12, Y3, Y14
+	VFMADD231PS  Y13, Y9, Y14
+	VMOVUPS      Y14, 96(SI)
+	VMOVUPS      128(SI), Y14
+	VFMADD231PS  Y12, Y4, Y14
+	VFMADD231PS  Y13, Y10, Y14
+	VMOVUPS      Y14, 128(SI)
+	VMOVUPS      160(SI), Y14
+	VFMADD231PS  Y12, Y5, Y14
+	VFMADD231PS  Y13, Y11, Y14
+	VMOVUPS      Y14, 160(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm4x1AVX2(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·spmm4x1AVX2(SB), NOSPLIT, $0-8
@@ -8741,7 +3988,7 @@ TEXT ·spmm4x1AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), CX
 
 row:
-	MOVQ       128(AX), BX
+	MOVQ       120(AX), BX
 	CMPQ       BX, 24(AX)
 	JGE        done
 	MOVQ       16(AX), SI
@@ -8766,7 +4013,7 @@ row:
 	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
-	MOVQ       BX, 128(AX)
+	MOVQ       BX, 120(AX)
 	MOVQ       104(AX), BX
 	MOVQ       32(AX), R8
 	MOVLQSX    (R8)(SI*4), DI
@@ -8834,6 +4081,88 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter4x1AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter4x1AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI)(R10*1), Y0
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI)(R10*1), Y1
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI)(R10*1), Y2
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI)(R10*1), Y3
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
+	VBROADCASTSS 4(R9), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VBROADCASTSS 8(R9), Y5
+	VFMADD231PS  Y5, Y2, Y4
+	VBROADCASTSS 12(R9), Y5
+	VFMADD231PS  Y5, Y3, Y4
+	VMOVUPS      Y4, (SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm4x2AVX2(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·spmm4x2AVX2(SB), NOSPLIT, $0-8
@@ -8844,7 +4173,7 @@ TEXT ·spmm4x2AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -8869,7 +4198,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -8954,6 +4283,98 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter4x2AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter4x2AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    (SI)(R10*1), Y1
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Y2
+	VMOVUPS    (SI)(R10*1), Y3
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Y4
+	VMOVUPS    (SI)(R10*1), Y5
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Y6
+	VMOVUPS    (SI)(R10*1), Y7
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS (R9), Y10
+	VFMADD231PS  Y10, Y0, Y8
+	VFMADD231PS  Y10, Y1, Y9
+	VBROADCASTSS 4(R9), Y10
+	VFMADD231PS  Y10, Y2, Y8
+	VFMADD231PS  Y10, Y3, Y9
+	VBROADCASTSS 8(R9), Y10
+	VFMADD231PS  Y10, Y4, Y8
+	VFMADD231PS  Y10, Y5, Y9
+	VBROADCASTSS 12(R9), Y10
+	VFMADD231PS  Y10, Y6, Y8
+	VFMADD231PS  Y10, Y7, Y9
+	VMOVUPS      Y8, (SI)
+	VMOVUPS      Y9, 32(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm4x3AVX2(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·spmm4x3AVX2(SB), NOSPLIT, $0-8
@@ -8964,7 +4385,7 @@ TEXT ·spmm4x3AVX2(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -8993,7 +4414,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -9095,6 +4516,112 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter4x3AVX2(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·scatter4x3AVX2(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Y0
+	VMOVUPS    32(SI), Y1
+	VMOVUPS    (SI)(R10*1), Y2
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Y3
+	VMOVUPS    32(SI), Y4
+	VMOVUPS    (SI)(R10*1), Y5
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Y6
+	VMOVUPS    32(SI), Y7
+	VMOVUPS    (SI)(R10*1), Y8
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Y9
+	VMOVUPS    32(SI), Y10
+	VMOVUPS    (SI)(R10*1), Y11
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y12
+	VMOVUPS      32(SI), Y13
+	VMOVUPS      64(SI), Y14
+	VBROADCASTSS (R9), Y15
+	VFMADD231PS  Y15, Y0, Y12
+	VFMADD231PS  Y15, Y1, Y13
+	VFMADD231PS  Y15, Y2, Y14
+	VBROADCASTSS 4(R9), Y15
+	VFMADD231PS  Y15, Y3, Y12
+	VFMADD231PS  Y15, Y4, Y13
+	VFMADD231PS  Y15, Y5, Y14
+	VBROADCASTSS 8(R9), Y15
+	VFMADD231PS  Y15, Y6, Y12
+	VFMADD231PS  Y15, Y7, Y13
+	VFMADD231PS  Y15, Y8, Y14
+	VBROADCASTSS 12(R9), Y15
+	VFMADD231PS  Y15, Y9, Y12
+	VFMADD231PS  Y15, Y10, Y13
+	VFMADD231PS  Y15, Y11, Y14
+	VMOVUPS      Y12, (SI)
+	VMOVUPS      Y13, 32(SI)
+	VMOVUPS      Y14, 64(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func packRowsAVX2(dst *float32, src *float32, rows int, vectors int, lddst int, ldsrc int, lastdst int, lastsrc int, mask *int32)
 // Requires: AVX
 TEXT ·packRowsAVX2(SB), NOSPLIT, $0-72
@@ -9146,7 +4673,7 @@ TEXT ·spmm1x1AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), CX
+	MOVQ       120(AX), CX
 	MOVQ       24(AX), SI
 	SUBQ       CX, SI
 	JLE        done
@@ -9160,7 +4687,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    16(DI), R8
 	MOVQ       32(AX), R11
 	MOVLQSX    (R11)(R8*4), R10
@@ -9219,7 +4746,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	MOVQ       R8, 144(AX)
 	CMPQ       SI, CX
 	JNE        alone
 	MOVLQSX    8(DI), R8
@@ -9230,7 +4757,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 160(AX)
+	MOVQ       R8, 152(AX)
 	CMPQ       SI, CX
 	JNE        alone
 	MOVLQSX    12(DI), DI
@@ -9241,22 +4768,22 @@ row:
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       DI, 168(AX)
+	MOVQ       DI, 160(AX)
 	CMPQ       SI, CX
 	JNE        alone
-	ADDQ       $0x04, 128(AX)
+	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      CX, CX
 	JZ         row
 	MOVQ       96(AX), SI
-	MOVQ       144(AX), DI
+	MOVQ       136(AX), DI
 	VMOVUPS    (DI)(SI*1), Z0
-	MOVQ       152(AX), DI
+	MOVQ       144(AX), DI
 	VMOVUPS    (DI)(SI*1), Z1
-	MOVQ       160(AX), DI
+	MOVQ       152(AX), DI
 	VMOVUPS    (DI)(SI*1), Z2
-	MOVQ       168(AX), DI
+	MOVQ       160(AX), DI
 	VMOVUPS    (DI)(SI*1), Z3
 	JMP        group_start
 
@@ -9298,24 +4825,24 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), CX
-	MOVQ    144(AX), SI
+	MOVQ    136(AX), SI
 	VMOVUPS Z0, (SI)(CX*1)
-	MOVQ    152(AX), SI
+	MOVQ    144(AX), SI
 	VMOVUPS Z1, (SI)(CX*1)
-	MOVQ    160(AX), SI
+	MOVQ    152(AX), SI
 	VMOVUPS Z2, (SI)(CX*1)
-	MOVQ    168(AX), SI
+	MOVQ    160(AX), SI
 	VMOVUPS Z3, (SI)(CX*1)
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   CX, CX
 	JZ      row
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS (DI)(SI*1), Z0
 	JMP     one_start
 
@@ -9339,447 +4866,8 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), CX
-	MOVQ    144(AX), SI
+	MOVQ    136(AX), SI
 	VMOVUPS Z0, (SI)(CX*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x1AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x1AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    16(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    20(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    24(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    28(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x04
-	JL         alone
-	MOVLQSX    4(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R11
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R11, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R12
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R12, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 160(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    12(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 168(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x04, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8)(DI*1), Z0
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8)(DI*1), Z1
-	MOVQ       160(AX), R8
-	VMOVUPS    (R8)(DI*1), Z2
-	MOVQ       168(AX), R8
-	VMOVUPS    (R8)(DI*1), Z3
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R10*8), Z4
-	VFMADD231PS  (BX)(R13*1), Z4, Z0
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R10*8), Z4
-	VFMADD231PS  (BX)(R13*1), Z4, Z0
-	INCQ         R10
-	MOVWQZX      (DI)(R11*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R11*8), Z4
-	VFMADD231PS  (BX)(R13*1), Z4, Z1
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R11*8), Z4
-	VFMADD231PS  (BX)(R13*1), Z4, Z1
-	INCQ         R11
-	MOVWQZX      (DI)(R12*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R12*8), Z4
-	VFMADD231PS  (BX)(R13*1), Z4, Z2
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R12*8), Z4
-	VFMADD231PS  (BX)(R13*1), Z4, Z2
-	INCQ         R12
-	MOVWQZX      (DI)(R9*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R9*8), Z4
-	VFMADD231PS  (BX)(R13*1), Z4, Z3
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R9*8), Z4
-	VFMADD231PS  (BX)(R13*1), Z4, Z3
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z1, (DI)(SI*1)
-	MOVQ    160(AX), DI
-	VMOVUPS Z2, (DI)(SI*1)
-	MOVQ    168(AX), DI
-	VMOVUPS Z3, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8)(DI*1), Z0
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Z1
-	VFMADD231PS  (BX)(R9*1), Z1, Z0
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Z1
-	VFMADD231PS  (BX)(R9*1), Z1, Z0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x1AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x1AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8)(DI*1), Z0
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8)(DI*1), Z1
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Z2
-	VFMADD231PS  (BX)(R8*1), Z2, Z0
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Z2
-	VFMADD231PS  (BX)(R8*1), Z2, Z0
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Z2
-	VFMADD231PS  (BX)(R8*1), Z2, Z0
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Z2
-	VFMADD231PS  (BX)(R8*1), Z2, Z0
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Z2
-	VFMADD231PS  (BX)(R8*1), Z2, Z1
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Z2
-	VFMADD231PS  (BX)(R8*1), Z2, Z1
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Z2
-	VFMADD231PS  (BX)(R8*1), Z2, Z1
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Z2
-	VFMADD231PS  (BX)(R8*1), Z2, Z1
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z1, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8)(DI*1), Z0
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z1
-	VFMADD231PS  (BX)(R8*1), Z1, Z0
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z1
-	VFMADD231PS  (BX)(R8*1), Z1, Z0
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z1
-	VFMADD231PS  (BX)(R8*1), Z1, Z0
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z1
-	VFMADD231PS  (BX)(R8*1), Z1, Z0
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)(SI*1)
 	JMP     row
 
 done:
@@ -9796,7 +4884,7 @@ TEXT ·spmm1x2AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -9810,7 +4898,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    16(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -9873,7 +4961,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
+	MOVQ       R9, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
 	MOVLQSX    8(R8), R9
@@ -9884,7 +4972,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 160(AX)
+	MOVQ       R9, 152(AX)
 	CMPQ       DI, SI
 	JNE        alone
 	MOVLQSX    12(R8), R8
@@ -9895,25 +4983,25 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 168(AX)
+	MOVQ       R8, 160(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x04, 128(AX)
+	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    (R8)(DI*1), Z1
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Z2
 	VMOVUPS    (R8)(DI*1), Z3
-	MOVQ       160(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Z4
 	VMOVUPS    (R8)(DI*1), Z5
-	MOVQ       168(AX), R8
+	MOVQ       160(AX), R8
 	VMOVUPS    (R8), Z6
 	VMOVUPS    (R8)(DI*1), Z7
 	JMP        group_start
@@ -9964,28 +5052,28 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Z2, (DI)
 	VMOVUPS Z3, (DI)(SI*1)
-	MOVQ    160(AX), DI
+	MOVQ    152(AX), DI
 	VMOVUPS Z4, (DI)
 	VMOVUPS Z5, (DI)(SI*1)
-	MOVQ    168(AX), DI
+	MOVQ    160(AX), DI
 	VMOVUPS Z6, (DI)
 	VMOVUPS Z7, (DI)(SI*1)
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Z0
 	VMOVUPS (R8)(DI*1), Z1
 	JMP     one_start
@@ -10012,498 +5100,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x2AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x2AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    16(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    20(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    24(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    28(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x04
-	JL         alone
-	MOVLQSX    4(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R11
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R11, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R12
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R12, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 160(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    12(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 168(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x04, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    (R8)(DI*1), Z1
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z2
-	VMOVUPS    (R8)(DI*1), Z3
-	MOVQ       160(AX), R8
-	VMOVUPS    (R8), Z4
-	VMOVUPS    (R8)(DI*1), Z5
-	MOVQ       168(AX), R8
-	VMOVUPS    (R8), Z6
-	VMOVUPS    (R8)(DI*1), Z7
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R10*8), Z8
-	VFMADD231PS  (R13), Z8, Z0
-	VFMADD231PS  (BX)(R13*1), Z8, Z1
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R10*8), Z8
-	VFMADD231PS  (R13), Z8, Z0
-	VFMADD231PS  (BX)(R13*1), Z8, Z1
-	INCQ         R10
-	MOVWQZX      (DI)(R11*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R11*8), Z8
-	VFMADD231PS  (R13), Z8, Z2
-	VFMADD231PS  (BX)(R13*1), Z8, Z3
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R11*8), Z8
-	VFMADD231PS  (R13), Z8, Z2
-	VFMADD231PS  (BX)(R13*1), Z8, Z3
-	INCQ         R11
-	MOVWQZX      (DI)(R12*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R12*8), Z8
-	VFMADD231PS  (R13), Z8, Z4
-	VFMADD231PS  (BX)(R13*1), Z8, Z5
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R12*8), Z8
-	VFMADD231PS  (R13), Z8, Z4
-	VFMADD231PS  (BX)(R13*1), Z8, Z5
-	INCQ         R12
-	MOVWQZX      (DI)(R9*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R9*8), Z8
-	VFMADD231PS  (R13), Z8, Z6
-	VFMADD231PS  (BX)(R13*1), Z8, Z7
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R9*8), Z8
-	VFMADD231PS  (R13), Z8, Z6
-	VFMADD231PS  (BX)(R13*1), Z8, Z7
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z2, (DI)
-	VMOVUPS Z3, (DI)(SI*1)
-	MOVQ    160(AX), DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, (DI)(SI*1)
-	MOVQ    168(AX), DI
-	VMOVUPS Z6, (DI)
-	VMOVUPS Z7, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS (R8)(DI*1), Z1
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Z2
-	VFMADD231PS  (R9), Z2, Z0
-	VFMADD231PS  (BX)(R9*1), Z2, Z1
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Z2
-	VFMADD231PS  (R9), Z2, Z0
-	VFMADD231PS  (BX)(R9*1), Z2, Z1
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x2AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x2AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    (R8)(DI*1), Z1
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z2
-	VMOVUPS    (R8)(DI*1), Z3
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  (BX)(R8*1), Z4, Z1
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  (BX)(R8*1), Z4, Z1
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  (BX)(R8*1), Z4, Z1
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  (BX)(R8*1), Z4, Z1
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Z4
-	VFMADD231PS  (R8), Z4, Z2
-	VFMADD231PS  (BX)(R8*1), Z4, Z3
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Z4
-	VFMADD231PS  (R8), Z4, Z2
-	VFMADD231PS  (BX)(R8*1), Z4, Z3
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Z4
-	VFMADD231PS  (R8), Z4, Z2
-	VFMADD231PS  (BX)(R8*1), Z4, Z3
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Z4
-	VFMADD231PS  (R8), Z4, Z2
-	VFMADD231PS  (BX)(R8*1), Z4, Z3
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z2, (DI)
-	VMOVUPS Z3, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS (R8)(DI*1), Z1
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z2
-	VFMADD231PS  (R8), Z2, Z0
-	VFMADD231PS  (BX)(R8*1), Z2, Z1
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z2
-	VFMADD231PS  (R8), Z2, Z0
-	VFMADD231PS  (BX)(R8*1), Z2, Z1
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z2
-	VFMADD231PS  (R8), Z2, Z0
-	VFMADD231PS  (BX)(R8*1), Z2, Z1
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z2
-	VFMADD231PS  (R8), Z2, Z0
-	VFMADD231PS  (BX)(R8*1), Z2, Z1
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, (DI)(SI*1)
 	JMP     row
@@ -10522,7 +5119,7 @@ TEXT ·spmm1x3AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -10536,7 +5133,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    16(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -10603,7 +5200,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
+	MOVQ       R9, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
 	MOVLQSX    8(R8), R9
@@ -10614,7 +5211,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 160(AX)
+	MOVQ       R9, 152(AX)
 	CMPQ       DI, SI
 	JNE        alone
 	MOVLQSX    12(R8), R8
@@ -10625,28 +5222,28 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 168(AX)
+	MOVQ       R8, 160(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x04, 128(AX)
+	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    (R8)(DI*1), Z2
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Z3
 	VMOVUPS    64(R8), Z4
 	VMOVUPS    (R8)(DI*1), Z5
-	MOVQ       160(AX), R8
+	MOVQ       152(AX), R8
 	VMOVUPS    (R8), Z6
 	VMOVUPS    64(R8), Z7
 	VMOVUPS    (R8)(DI*1), Z8
-	MOVQ       168(AX), R8
+	MOVQ       160(AX), R8
 	VMOVUPS    (R8), Z9
 	VMOVUPS    64(R8), Z10
 	VMOVUPS    (R8)(DI*1), Z11
@@ -10706,32 +5303,32 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Z3, (DI)
 	VMOVUPS Z4, 64(DI)
 	VMOVUPS Z5, (DI)(SI*1)
-	MOVQ    160(AX), DI
+	MOVQ    152(AX), DI
 	VMOVUPS Z6, (DI)
 	VMOVUPS Z7, 64(DI)
 	VMOVUPS Z8, (DI)(SI*1)
-	MOVQ    168(AX), DI
+	MOVQ    160(AX), DI
 	VMOVUPS Z9, (DI)
 	VMOVUPS Z10, 64(DI)
 	VMOVUPS Z11, (DI)(SI*1)
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Z0
 	VMOVUPS 64(R8), Z1
 	VMOVUPS (R8)(DI*1), Z2
@@ -10761,550 +5358,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x3AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x3AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    16(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    20(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    24(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    28(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x04
-	JL         alone
-	MOVLQSX    4(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R11
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R11, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R12
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R12, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 160(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    12(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 168(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x04, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    (R8)(DI*1), Z2
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z3
-	VMOVUPS    64(R8), Z4
-	VMOVUPS    (R8)(DI*1), Z5
-	MOVQ       160(AX), R8
-	VMOVUPS    (R8), Z6
-	VMOVUPS    64(R8), Z7
-	VMOVUPS    (R8)(DI*1), Z8
-	MOVQ       168(AX), R8
-	VMOVUPS    (R8), Z9
-	VMOVUPS    64(R8), Z10
-	VMOVUPS    (R8)(DI*1), Z11
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R10*8), Z12
-	VFMADD231PS  (R13), Z12, Z0
-	VFMADD231PS  64(R13), Z12, Z1
-	VFMADD231PS  (BX)(R13*1), Z12, Z2
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R10*8), Z12
-	VFMADD231PS  (R13), Z12, Z0
-	VFMADD231PS  64(R13), Z12, Z1
-	VFMADD231PS  (BX)(R13*1), Z12, Z2
-	INCQ         R10
-	MOVWQZX      (DI)(R11*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R11*8), Z12
-	VFMADD231PS  (R13), Z12, Z3
-	VFMADD231PS  64(R13), Z12, Z4
-	VFMADD231PS  (BX)(R13*1), Z12, Z5
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R11*8), Z12
-	VFMADD231PS  (R13), Z12, Z3
-	VFMADD231PS  64(R13), Z12, Z4
-	VFMADD231PS  (BX)(R13*1), Z12, Z5
-	INCQ         R11
-	MOVWQZX      (DI)(R12*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R12*8), Z12
-	VFMADD231PS  (R13), Z12, Z6
-	VFMADD231PS  64(R13), Z12, Z7
-	VFMADD231PS  (BX)(R13*1), Z12, Z8
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R12*8), Z12
-	VFMADD231PS  (R13), Z12, Z6
-	VFMADD231PS  64(R13), Z12, Z7
-	VFMADD231PS  (BX)(R13*1), Z12, Z8
-	INCQ         R12
-	MOVWQZX      (DI)(R9*2), R13
-	IMULQ        DX, R13
-	LEAQ         (CX)(R13*2), R13
-	VBROADCASTSS (R8)(R9*8), Z12
-	VFMADD231PS  (R13), Z12, Z9
-	VFMADD231PS  64(R13), Z12, Z10
-	VFMADD231PS  (BX)(R13*1), Z12, Z11
-	ADDQ         DX, R13
-	VBROADCASTSS 4(R8)(R9*8), Z12
-	VFMADD231PS  (R13), Z12, Z9
-	VFMADD231PS  64(R13), Z12, Z10
-	VFMADD231PS  (BX)(R13*1), Z12, Z11
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z3, (DI)
-	VMOVUPS Z4, 64(DI)
-	VMOVUPS Z5, (DI)(SI*1)
-	MOVQ    160(AX), DI
-	VMOVUPS Z6, (DI)
-	VMOVUPS Z7, 64(DI)
-	VMOVUPS Z8, (DI)(SI*1)
-	MOVQ    168(AX), DI
-	VMOVUPS Z9, (DI)
-	VMOVUPS Z10, 64(DI)
-	VMOVUPS Z11, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS (R8)(DI*1), Z2
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Z3
-	VFMADD231PS  (R9), Z3, Z0
-	VFMADD231PS  64(R9), Z3, Z1
-	VFMADD231PS  (BX)(R9*1), Z3, Z2
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Z3
-	VFMADD231PS  (R9), Z3, Z0
-	VFMADD231PS  64(R9), Z3, Z1
-	VFMADD231PS  (BX)(R9*1), Z3, Z2
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x3AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x3AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    (R8)(DI*1), Z2
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z3
-	VMOVUPS    64(R8), Z4
-	VMOVUPS    (R8)(DI*1), Z5
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  (BX)(R8*1), Z6, Z2
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  (BX)(R8*1), Z6, Z2
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  (BX)(R8*1), Z6, Z2
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  (BX)(R8*1), Z6, Z2
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Z6
-	VFMADD231PS  (R8), Z6, Z3
-	VFMADD231PS  64(R8), Z6, Z4
-	VFMADD231PS  (BX)(R8*1), Z6, Z5
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Z6
-	VFMADD231PS  (R8), Z6, Z3
-	VFMADD231PS  64(R8), Z6, Z4
-	VFMADD231PS  (BX)(R8*1), Z6, Z5
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Z6
-	VFMADD231PS  (R8), Z6, Z3
-	VFMADD231PS  64(R8), Z6, Z4
-	VFMADD231PS  (BX)(R8*1), Z6, Z5
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Z6
-	VFMADD231PS  (R8), Z6, Z3
-	VFMADD231PS  64(R8), Z6, Z4
-	VFMADD231PS  (BX)(R8*1), Z6, Z5
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z3, (DI)
-	VMOVUPS Z4, 64(DI)
-	VMOVUPS Z5, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS (R8)(DI*1), Z2
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z3
-	VFMADD231PS  (R8), Z3, Z0
-	VFMADD231PS  64(R8), Z3, Z1
-	VFMADD231PS  (BX)(R8*1), Z3, Z2
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z3
-	VFMADD231PS  (R8), Z3, Z0
-	VFMADD231PS  64(R8), Z3, Z1
-	VFMADD231PS  (BX)(R8*1), Z3, Z2
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z3
-	VFMADD231PS  (R8), Z3, Z0
-	VFMADD231PS  64(R8), Z3, Z1
-	VFMADD231PS  (BX)(R8*1), Z3, Z2
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z3
-	VFMADD231PS  (R8), Z3, Z0
-	VFMADD231PS  64(R8), Z3, Z1
-	VFMADD231PS  (BX)(R8*1), Z3, Z2
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, (DI)(SI*1)
@@ -11324,7 +5378,7 @@ TEXT ·spmm1x4AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -11338,7 +5392,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    8(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -11379,21 +5433,21 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	MOVQ       R8, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x02, 128(AX)
+	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    128(R8), Z2
 	VMOVUPS    (R8)(DI*1), Z3
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Z4
 	VMOVUPS    64(R8), Z5
 	VMOVUPS    128(R8), Z6
@@ -11438,12 +5492,12 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
 	VMOVUPS Z3, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Z4, (DI)
 	VMOVUPS Z5, 64(DI)
 	VMOVUPS Z6, 128(DI)
@@ -11451,13 +5505,13 @@ group_store:
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Z0
 	VMOVUPS 64(R8), Z1
 	VMOVUPS 128(R8), Z2
@@ -11490,492 +5544,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x4AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x4AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    (R8)(DI*1), Z3
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z4
-	VMOVUPS    64(R8), Z5
-	VMOVUPS    128(R8), Z6
-	VMOVUPS    (R8)(DI*1), Z7
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R10*8), Z8
-	VFMADD231PS  (R11), Z8, Z0
-	VFMADD231PS  64(R11), Z8, Z1
-	VFMADD231PS  128(R11), Z8, Z2
-	VFMADD231PS  (BX)(R11*1), Z8, Z3
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R10*8), Z8
-	VFMADD231PS  (R11), Z8, Z0
-	VFMADD231PS  64(R11), Z8, Z1
-	VFMADD231PS  128(R11), Z8, Z2
-	VFMADD231PS  (BX)(R11*1), Z8, Z3
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R9*8), Z8
-	VFMADD231PS  (R11), Z8, Z4
-	VFMADD231PS  64(R11), Z8, Z5
-	VFMADD231PS  128(R11), Z8, Z6
-	VFMADD231PS  (BX)(R11*1), Z8, Z7
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R9*8), Z8
-	VFMADD231PS  (R11), Z8, Z4
-	VFMADD231PS  64(R11), Z8, Z5
-	VFMADD231PS  128(R11), Z8, Z6
-	VFMADD231PS  (BX)(R11*1), Z8, Z7
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
-	VMOVUPS Z6, 128(DI)
-	VMOVUPS Z7, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS (R8)(DI*1), Z3
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Z4
-	VFMADD231PS  (R9), Z4, Z0
-	VFMADD231PS  64(R9), Z4, Z1
-	VFMADD231PS  128(R9), Z4, Z2
-	VFMADD231PS  (BX)(R9*1), Z4, Z3
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Z4
-	VFMADD231PS  (R9), Z4, Z0
-	VFMADD231PS  64(R9), Z4, Z1
-	VFMADD231PS  128(R9), Z4, Z2
-	VFMADD231PS  (BX)(R9*1), Z4, Z3
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x4AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x4AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    (R8)(DI*1), Z3
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z4
-	VMOVUPS    64(R8), Z5
-	VMOVUPS    128(R8), Z6
-	VMOVUPS    (R8)(DI*1), Z7
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  128(R8), Z8, Z2
-	VFMADD231PS  (BX)(R8*1), Z8, Z3
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  128(R8), Z8, Z2
-	VFMADD231PS  (BX)(R8*1), Z8, Z3
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  128(R8), Z8, Z2
-	VFMADD231PS  (BX)(R8*1), Z8, Z3
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  128(R8), Z8, Z2
-	VFMADD231PS  (BX)(R8*1), Z8, Z3
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Z8
-	VFMADD231PS  (R8), Z8, Z4
-	VFMADD231PS  64(R8), Z8, Z5
-	VFMADD231PS  128(R8), Z8, Z6
-	VFMADD231PS  (BX)(R8*1), Z8, Z7
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Z8
-	VFMADD231PS  (R8), Z8, Z4
-	VFMADD231PS  64(R8), Z8, Z5
-	VFMADD231PS  128(R8), Z8, Z6
-	VFMADD231PS  (BX)(R8*1), Z8, Z7
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Z8
-	VFMADD231PS  (R8), Z8, Z4
-	VFMADD231PS  64(R8), Z8, Z5
-	VFMADD231PS  128(R8), Z8, Z6
-	VFMADD231PS  (BX)(R8*1), Z8, Z7
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Z8
-	VFMADD231PS  (R8), Z8, Z4
-	VFMADD231PS  64(R8), Z8, Z5
-	VFMADD231PS  128(R8), Z8, Z6
-	VFMADD231PS  (BX)(R8*1), Z8, Z7
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z4, (DI)
-	VMOVUPS Z5, 64(DI)
-	VMOVUPS Z6, 128(DI)
-	VMOVUPS Z7, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS (R8)(DI*1), Z3
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  64(R8), Z4, Z1
-	VFMADD231PS  128(R8), Z4, Z2
-	VFMADD231PS  (BX)(R8*1), Z4, Z3
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  64(R8), Z4, Z1
-	VFMADD231PS  128(R8), Z4, Z2
-	VFMADD231PS  (BX)(R8*1), Z4, Z3
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  64(R8), Z4, Z1
-	VFMADD231PS  128(R8), Z4, Z2
-	VFMADD231PS  (BX)(R8*1), Z4, Z3
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z4
-	VFMADD231PS  (R8), Z4, Z0
-	VFMADD231PS  64(R8), Z4, Z1
-	VFMADD231PS  128(R8), Z4, Z2
-	VFMADD231PS  (BX)(R8*1), Z4, Z3
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -11996,7 +5565,7 @@ TEXT ·spmm1x5AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -12010,7 +5579,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    8(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -12053,22 +5622,22 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	MOVQ       R8, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x02, 128(AX)
+	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    128(R8), Z2
 	VMOVUPS    192(R8), Z3
 	VMOVUPS    (R8)(DI*1), Z4
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Z5
 	VMOVUPS    64(R8), Z6
 	VMOVUPS    128(R8), Z7
@@ -12118,13 +5687,13 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
 	VMOVUPS Z3, 192(DI)
 	VMOVUPS Z4, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Z5, (DI)
 	VMOVUPS Z6, 64(DI)
 	VMOVUPS Z7, 128(DI)
@@ -12133,13 +5702,13 @@ group_store:
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Z0
 	VMOVUPS 64(R8), Z1
 	VMOVUPS 128(R8), Z2
@@ -12175,532 +5744,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x5AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x5AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    (R8)(DI*1), Z4
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z5
-	VMOVUPS    64(R8), Z6
-	VMOVUPS    128(R8), Z7
-	VMOVUPS    192(R8), Z8
-	VMOVUPS    (R8)(DI*1), Z9
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R10*8), Z10
-	VFMADD231PS  (R11), Z10, Z0
-	VFMADD231PS  64(R11), Z10, Z1
-	VFMADD231PS  128(R11), Z10, Z2
-	VFMADD231PS  192(R11), Z10, Z3
-	VFMADD231PS  (BX)(R11*1), Z10, Z4
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R10*8), Z10
-	VFMADD231PS  (R11), Z10, Z0
-	VFMADD231PS  64(R11), Z10, Z1
-	VFMADD231PS  128(R11), Z10, Z2
-	VFMADD231PS  192(R11), Z10, Z3
-	VFMADD231PS  (BX)(R11*1), Z10, Z4
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R9*8), Z10
-	VFMADD231PS  (R11), Z10, Z5
-	VFMADD231PS  64(R11), Z10, Z6
-	VFMADD231PS  128(R11), Z10, Z7
-	VFMADD231PS  192(R11), Z10, Z8
-	VFMADD231PS  (BX)(R11*1), Z10, Z9
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R9*8), Z10
-	VFMADD231PS  (R11), Z10, Z5
-	VFMADD231PS  64(R11), Z10, Z6
-	VFMADD231PS  128(R11), Z10, Z7
-	VFMADD231PS  192(R11), Z10, Z8
-	VFMADD231PS  (BX)(R11*1), Z10, Z9
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z5, (DI)
-	VMOVUPS Z6, 64(DI)
-	VMOVUPS Z7, 128(DI)
-	VMOVUPS Z8, 192(DI)
-	VMOVUPS Z9, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	VMOVUPS (R8)(DI*1), Z4
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Z5
-	VFMADD231PS  (R9), Z5, Z0
-	VFMADD231PS  64(R9), Z5, Z1
-	VFMADD231PS  128(R9), Z5, Z2
-	VFMADD231PS  192(R9), Z5, Z3
-	VFMADD231PS  (BX)(R9*1), Z5, Z4
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Z5
-	VFMADD231PS  (R9), Z5, Z0
-	VFMADD231PS  64(R9), Z5, Z1
-	VFMADD231PS  128(R9), Z5, Z2
-	VFMADD231PS  192(R9), Z5, Z3
-	VFMADD231PS  (BX)(R9*1), Z5, Z4
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x5AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x5AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    (R8)(DI*1), Z4
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z5
-	VMOVUPS    64(R8), Z6
-	VMOVUPS    128(R8), Z7
-	VMOVUPS    192(R8), Z8
-	VMOVUPS    (R8)(DI*1), Z9
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Z10
-	VFMADD231PS  (R8), Z10, Z0
-	VFMADD231PS  64(R8), Z10, Z1
-	VFMADD231PS  128(R8), Z10, Z2
-	VFMADD231PS  192(R8), Z10, Z3
-	VFMADD231PS  (BX)(R8*1), Z10, Z4
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Z10
-	VFMADD231PS  (R8), Z10, Z0
-	VFMADD231PS  64(R8), Z10, Z1
-	VFMADD231PS  128(R8), Z10, Z2
-	VFMADD231PS  192(R8), Z10, Z3
-	VFMADD231PS  (BX)(R8*1), Z10, Z4
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Z10
-	VFMADD231PS  (R8), Z10, Z0
-	VFMADD231PS  64(R8), Z10, Z1
-	VFMADD231PS  128(R8), Z10, Z2
-	VFMADD231PS  192(R8), Z10, Z3
-	VFMADD231PS  (BX)(R8*1), Z10, Z4
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Z10
-	VFMADD231PS  (R8), Z10, Z0
-	VFMADD231PS  64(R8), Z10, Z1
-	VFMADD231PS  128(R8), Z10, Z2
-	VFMADD231PS  192(R8), Z10, Z3
-	VFMADD231PS  (BX)(R8*1), Z10, Z4
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Z10
-	VFMADD231PS  (R8), Z10, Z5
-	VFMADD231PS  64(R8), Z10, Z6
-	VFMADD231PS  128(R8), Z10, Z7
-	VFMADD231PS  192(R8), Z10, Z8
-	VFMADD231PS  (BX)(R8*1), Z10, Z9
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Z10
-	VFMADD231PS  (R8), Z10, Z5
-	VFMADD231PS  64(R8), Z10, Z6
-	VFMADD231PS  128(R8), Z10, Z7
-	VFMADD231PS  192(R8), Z10, Z8
-	VFMADD231PS  (BX)(R8*1), Z10, Z9
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Z10
-	VFMADD231PS  (R8), Z10, Z5
-	VFMADD231PS  64(R8), Z10, Z6
-	VFMADD231PS  128(R8), Z10, Z7
-	VFMADD231PS  192(R8), Z10, Z8
-	VFMADD231PS  (BX)(R8*1), Z10, Z9
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Z10
-	VFMADD231PS  (R8), Z10, Z5
-	VFMADD231PS  64(R8), Z10, Z6
-	VFMADD231PS  128(R8), Z10, Z7
-	VFMADD231PS  192(R8), Z10, Z8
-	VFMADD231PS  (BX)(R8*1), Z10, Z9
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z5, (DI)
-	VMOVUPS Z6, 64(DI)
-	VMOVUPS Z7, 128(DI)
-	VMOVUPS Z8, 192(DI)
-	VMOVUPS Z9, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	VMOVUPS (R8)(DI*1), Z4
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z5
-	VFMADD231PS  (R8), Z5, Z0
-	VFMADD231PS  64(R8), Z5, Z1
-	VFMADD231PS  128(R8), Z5, Z2
-	VFMADD231PS  192(R8), Z5, Z3
-	VFMADD231PS  (BX)(R8*1), Z5, Z4
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z5
-	VFMADD231PS  (R8), Z5, Z0
-	VFMADD231PS  64(R8), Z5, Z1
-	VFMADD231PS  128(R8), Z5, Z2
-	VFMADD231PS  192(R8), Z5, Z3
-	VFMADD231PS  (BX)(R8*1), Z5, Z4
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z5
-	VFMADD231PS  (R8), Z5, Z0
-	VFMADD231PS  64(R8), Z5, Z1
-	VFMADD231PS  128(R8), Z5, Z2
-	VFMADD231PS  192(R8), Z5, Z3
-	VFMADD231PS  (BX)(R8*1), Z5, Z4
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z5
-	VFMADD231PS  (R8), Z5, Z0
-	VFMADD231PS  64(R8), Z5, Z1
-	VFMADD231PS  128(R8), Z5, Z2
-	VFMADD231PS  192(R8), Z5, Z3
-	VFMADD231PS  (BX)(R8*1), Z5, Z4
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -12722,7 +5766,7 @@ TEXT ·spmm1x6AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -12736,7 +5780,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    8(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -12781,23 +5825,23 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	MOVQ       R8, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x02, 128(AX)
+	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    128(R8), Z2
 	VMOVUPS    192(R8), Z3
 	VMOVUPS    256(R8), Z4
 	VMOVUPS    (R8)(DI*1), Z5
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Z6
 	VMOVUPS    64(R8), Z7
 	VMOVUPS    128(R8), Z8
@@ -12852,14 +5896,14 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
 	VMOVUPS Z3, 192(DI)
 	VMOVUPS Z4, 256(DI)
 	VMOVUPS Z5, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Z6, (DI)
 	VMOVUPS Z7, 64(DI)
 	VMOVUPS Z8, 128(DI)
@@ -12869,13 +5913,13 @@ group_store:
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Z0
 	VMOVUPS 64(R8), Z1
 	VMOVUPS 128(R8), Z2
@@ -12914,572 +5958,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x6AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x6AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    (R8)(DI*1), Z5
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z6
-	VMOVUPS    64(R8), Z7
-	VMOVUPS    128(R8), Z8
-	VMOVUPS    192(R8), Z9
-	VMOVUPS    256(R8), Z10
-	VMOVUPS    (R8)(DI*1), Z11
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R10*8), Z12
-	VFMADD231PS  (R11), Z12, Z0
-	VFMADD231PS  64(R11), Z12, Z1
-	VFMADD231PS  128(R11), Z12, Z2
-	VFMADD231PS  192(R11), Z12, Z3
-	VFMADD231PS  256(R11), Z12, Z4
-	VFMADD231PS  (BX)(R11*1), Z12, Z5
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R10*8), Z12
-	VFMADD231PS  (R11), Z12, Z0
-	VFMADD231PS  64(R11), Z12, Z1
-	VFMADD231PS  128(R11), Z12, Z2
-	VFMADD231PS  192(R11), Z12, Z3
-	VFMADD231PS  256(R11), Z12, Z4
-	VFMADD231PS  (BX)(R11*1), Z12, Z5
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R9*8), Z12
-	VFMADD231PS  (R11), Z12, Z6
-	VFMADD231PS  64(R11), Z12, Z7
-	VFMADD231PS  128(R11), Z12, Z8
-	VFMADD231PS  192(R11), Z12, Z9
-	VFMADD231PS  256(R11), Z12, Z10
-	VFMADD231PS  (BX)(R11*1), Z12, Z11
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R9*8), Z12
-	VFMADD231PS  (R11), Z12, Z6
-	VFMADD231PS  64(R11), Z12, Z7
-	VFMADD231PS  128(R11), Z12, Z8
-	VFMADD231PS  192(R11), Z12, Z9
-	VFMADD231PS  256(R11), Z12, Z10
-	VFMADD231PS  (BX)(R11*1), Z12, Z11
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z6, (DI)
-	VMOVUPS Z7, 64(DI)
-	VMOVUPS Z8, 128(DI)
-	VMOVUPS Z9, 192(DI)
-	VMOVUPS Z10, 256(DI)
-	VMOVUPS Z11, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	VMOVUPS 256(R8), Z4
-	VMOVUPS (R8)(DI*1), Z5
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Z6
-	VFMADD231PS  (R9), Z6, Z0
-	VFMADD231PS  64(R9), Z6, Z1
-	VFMADD231PS  128(R9), Z6, Z2
-	VFMADD231PS  192(R9), Z6, Z3
-	VFMADD231PS  256(R9), Z6, Z4
-	VFMADD231PS  (BX)(R9*1), Z6, Z5
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Z6
-	VFMADD231PS  (R9), Z6, Z0
-	VFMADD231PS  64(R9), Z6, Z1
-	VFMADD231PS  128(R9), Z6, Z2
-	VFMADD231PS  192(R9), Z6, Z3
-	VFMADD231PS  256(R9), Z6, Z4
-	VFMADD231PS  (BX)(R9*1), Z6, Z5
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x6AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x6AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    (R8)(DI*1), Z5
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z6
-	VMOVUPS    64(R8), Z7
-	VMOVUPS    128(R8), Z8
-	VMOVUPS    192(R8), Z9
-	VMOVUPS    256(R8), Z10
-	VMOVUPS    (R8)(DI*1), Z11
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Z12
-	VFMADD231PS  (R8), Z12, Z0
-	VFMADD231PS  64(R8), Z12, Z1
-	VFMADD231PS  128(R8), Z12, Z2
-	VFMADD231PS  192(R8), Z12, Z3
-	VFMADD231PS  256(R8), Z12, Z4
-	VFMADD231PS  (BX)(R8*1), Z12, Z5
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Z12
-	VFMADD231PS  (R8), Z12, Z0
-	VFMADD231PS  64(R8), Z12, Z1
-	VFMADD231PS  128(R8), Z12, Z2
-	VFMADD231PS  192(R8), Z12, Z3
-	VFMADD231PS  256(R8), Z12, Z4
-	VFMADD231PS  (BX)(R8*1), Z12, Z5
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Z12
-	VFMADD231PS  (R8), Z12, Z0
-	VFMADD231PS  64(R8), Z12, Z1
-	VFMADD231PS  128(R8), Z12, Z2
-	VFMADD231PS  192(R8), Z12, Z3
-	VFMADD231PS  256(R8), Z12, Z4
-	VFMADD231PS  (BX)(R8*1), Z12, Z5
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Z12
-	VFMADD231PS  (R8), Z12, Z0
-	VFMADD231PS  64(R8), Z12, Z1
-	VFMADD231PS  128(R8), Z12, Z2
-	VFMADD231PS  192(R8), Z12, Z3
-	VFMADD231PS  256(R8), Z12, Z4
-	VFMADD231PS  (BX)(R8*1), Z12, Z5
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Z12
-	VFMADD231PS  (R8), Z12, Z6
-	VFMADD231PS  64(R8), Z12, Z7
-	VFMADD231PS  128(R8), Z12, Z8
-	VFMADD231PS  192(R8), Z12, Z9
-	VFMADD231PS  256(R8), Z12, Z10
-	VFMADD231PS  (BX)(R8*1), Z12, Z11
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Z12
-	VFMADD231PS  (R8), Z12, Z6
-	VFMADD231PS  64(R8), Z12, Z7
-	VFMADD231PS  128(R8), Z12, Z8
-	VFMADD231PS  192(R8), Z12, Z9
-	VFMADD231PS  256(R8), Z12, Z10
-	VFMADD231PS  (BX)(R8*1), Z12, Z11
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Z12
-	VFMADD231PS  (R8), Z12, Z6
-	VFMADD231PS  64(R8), Z12, Z7
-	VFMADD231PS  128(R8), Z12, Z8
-	VFMADD231PS  192(R8), Z12, Z9
-	VFMADD231PS  256(R8), Z12, Z10
-	VFMADD231PS  (BX)(R8*1), Z12, Z11
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Z12
-	VFMADD231PS  (R8), Z12, Z6
-	VFMADD231PS  64(R8), Z12, Z7
-	VFMADD231PS  128(R8), Z12, Z8
-	VFMADD231PS  192(R8), Z12, Z9
-	VFMADD231PS  256(R8), Z12, Z10
-	VFMADD231PS  (BX)(R8*1), Z12, Z11
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z6, (DI)
-	VMOVUPS Z7, 64(DI)
-	VMOVUPS Z8, 128(DI)
-	VMOVUPS Z9, 192(DI)
-	VMOVUPS Z10, 256(DI)
-	VMOVUPS Z11, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	VMOVUPS 256(R8), Z4
-	VMOVUPS (R8)(DI*1), Z5
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  128(R8), Z6, Z2
-	VFMADD231PS  192(R8), Z6, Z3
-	VFMADD231PS  256(R8), Z6, Z4
-	VFMADD231PS  (BX)(R8*1), Z6, Z5
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  128(R8), Z6, Z2
-	VFMADD231PS  192(R8), Z6, Z3
-	VFMADD231PS  256(R8), Z6, Z4
-	VFMADD231PS  (BX)(R8*1), Z6, Z5
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  128(R8), Z6, Z2
-	VFMADD231PS  192(R8), Z6, Z3
-	VFMADD231PS  256(R8), Z6, Z4
-	VFMADD231PS  (BX)(R8*1), Z6, Z5
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z6
-	VFMADD231PS  (R8), Z6, Z0
-	VFMADD231PS  64(R8), Z6, Z1
-	VFMADD231PS  128(R8), Z6, Z2
-	VFMADD231PS  192(R8), Z6, Z3
-	VFMADD231PS  256(R8), Z6, Z4
-	VFMADD231PS  (BX)(R8*1), Z6, Z5
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -13502,7 +5981,7 @@ TEXT ·spmm1x7AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -13516,7 +5995,7 @@ row:
 	SUBQ       80(AX), R9
 	IMULQ      72(AX), R9
 	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
+	MOVQ       R9, 136(AX)
 	MOVLQSX    8(R8), R9
 	MOVQ       32(AX), R12
 	MOVLQSX    (R12)(R9*4), R11
@@ -13563,16 +6042,16 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	MOVQ       R8, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	ADDQ       $0x02, 128(AX)
+	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         group_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    128(R8), Z2
@@ -13580,7 +6059,7 @@ row:
 	VMOVUPS    256(R8), Z4
 	VMOVUPS    320(R8), Z5
 	VMOVUPS    (R8)(DI*1), Z6
-	MOVQ       152(AX), R8
+	MOVQ       144(AX), R8
 	VMOVUPS    (R8), Z7
 	VMOVUPS    64(R8), Z8
 	VMOVUPS    128(R8), Z9
@@ -13640,7 +6119,7 @@ group_entry:
 
 group_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -13648,7 +6127,7 @@ group_store:
 	VMOVUPS Z4, 256(DI)
 	VMOVUPS Z5, 320(DI)
 	VMOVUPS Z6, (DI)(SI*1)
-	MOVQ    152(AX), DI
+	MOVQ    144(AX), DI
 	VMOVUPS Z7, (DI)
 	VMOVUPS Z8, 64(DI)
 	VMOVUPS Z9, 128(DI)
@@ -13659,13 +6138,13 @@ group_store:
 	JMP     row
 
 alone:
-	ADDQ    $0x01, 128(AX)
+	ADDQ    $0x01, 120(AX)
 	CMPQ    112(AX), $0x00
 	JE      one_fresh
 	TESTQ   SI, SI
 	JZ      row
 	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS (R8), Z0
 	VMOVUPS 64(R8), Z1
 	VMOVUPS 128(R8), Z2
@@ -13707,612 +6186,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x7AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x7AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	PREFETCHT0 384(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	PREFETCHT0 384(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    (R8)(DI*1), Z6
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z7
-	VMOVUPS    64(R8), Z8
-	VMOVUPS    128(R8), Z9
-	VMOVUPS    192(R8), Z10
-	VMOVUPS    256(R8), Z11
-	VMOVUPS    320(R8), Z12
-	VMOVUPS    (R8)(DI*1), Z13
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R10*8), Z14
-	VFMADD231PS  (R11), Z14, Z0
-	VFMADD231PS  64(R11), Z14, Z1
-	VFMADD231PS  128(R11), Z14, Z2
-	VFMADD231PS  192(R11), Z14, Z3
-	VFMADD231PS  256(R11), Z14, Z4
-	VFMADD231PS  320(R11), Z14, Z5
-	VFMADD231PS  (BX)(R11*1), Z14, Z6
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R10*8), Z14
-	VFMADD231PS  (R11), Z14, Z0
-	VFMADD231PS  64(R11), Z14, Z1
-	VFMADD231PS  128(R11), Z14, Z2
-	VFMADD231PS  192(R11), Z14, Z3
-	VFMADD231PS  256(R11), Z14, Z4
-	VFMADD231PS  320(R11), Z14, Z5
-	VFMADD231PS  (BX)(R11*1), Z14, Z6
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	LEAQ         (CX)(R11*2), R11
-	VBROADCASTSS (R8)(R9*8), Z14
-	VFMADD231PS  (R11), Z14, Z7
-	VFMADD231PS  64(R11), Z14, Z8
-	VFMADD231PS  128(R11), Z14, Z9
-	VFMADD231PS  192(R11), Z14, Z10
-	VFMADD231PS  256(R11), Z14, Z11
-	VFMADD231PS  320(R11), Z14, Z12
-	VFMADD231PS  (BX)(R11*1), Z14, Z13
-	ADDQ         DX, R11
-	VBROADCASTSS 4(R8)(R9*8), Z14
-	VFMADD231PS  (R11), Z14, Z7
-	VFMADD231PS  64(R11), Z14, Z8
-	VFMADD231PS  128(R11), Z14, Z9
-	VFMADD231PS  192(R11), Z14, Z10
-	VFMADD231PS  256(R11), Z14, Z11
-	VFMADD231PS  320(R11), Z14, Z12
-	VFMADD231PS  (BX)(R11*1), Z14, Z13
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z7, (DI)
-	VMOVUPS Z8, 64(DI)
-	VMOVUPS Z9, 128(DI)
-	VMOVUPS Z10, 192(DI)
-	VMOVUPS Z11, 256(DI)
-	VMOVUPS Z12, 320(DI)
-	VMOVUPS Z13, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	VMOVUPS 256(R8), Z4
-	VMOVUPS 320(R8), Z5
-	VMOVUPS (R8)(DI*1), Z6
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R10*2), R9
-	IMULQ        DX, R9
-	LEAQ         (CX)(R9*2), R9
-	VBROADCASTSS (R8)(R10*8), Z7
-	VFMADD231PS  (R9), Z7, Z0
-	VFMADD231PS  64(R9), Z7, Z1
-	VFMADD231PS  128(R9), Z7, Z2
-	VFMADD231PS  192(R9), Z7, Z3
-	VFMADD231PS  256(R9), Z7, Z4
-	VFMADD231PS  320(R9), Z7, Z5
-	VFMADD231PS  (BX)(R9*1), Z7, Z6
-	ADDQ         DX, R9
-	VBROADCASTSS 4(R8)(R10*8), Z7
-	VFMADD231PS  (R9), Z7, Z0
-	VFMADD231PS  64(R9), Z7, Z1
-	VFMADD231PS  128(R9), Z7, Z2
-	VFMADD231PS  192(R9), Z7, Z3
-	VFMADD231PS  256(R9), Z7, Z4
-	VFMADD231PS  320(R9), Z7, Z5
-	VFMADD231PS  (BX)(R9*1), Z7, Z6
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x7AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x7AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), R8
-	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	PREFETCHT0 384(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	PREFETCHT0 384(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	CMPQ       DI, $0x02
-	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	ADDQ       $0x02, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         group_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    (R8)(DI*1), Z6
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z7
-	VMOVUPS    64(R8), Z8
-	VMOVUPS    128(R8), Z9
-	VMOVUPS    192(R8), Z10
-	VMOVUPS    256(R8), Z11
-	VMOVUPS    320(R8), Z12
-	VMOVUPS    (R8)(DI*1), Z13
-	JMP        group_start
-
-group_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	TESTQ  SI, SI
-	JZ     group_store
-
-group_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R11
-	MOVQ  R10, R12
-	IMULQ R11, R12
-	ADDQ  R8, R12
-	MOVQ  R9, R13
-	IMULQ R11, R13
-	ADDQ  R8, R13
-
-group_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R11
-	IMULQ   R11, R8
-	LEAQ    (CX)(R8*4), R8
-
-group_quarter0:
-	VBROADCASTSS (R12), Z14
-	VFMADD231PS  (R8), Z14, Z0
-	VFMADD231PS  64(R8), Z14, Z1
-	VFMADD231PS  128(R8), Z14, Z2
-	VFMADD231PS  192(R8), Z14, Z3
-	VFMADD231PS  256(R8), Z14, Z4
-	VFMADD231PS  320(R8), Z14, Z5
-	VFMADD231PS  (BX)(R8*1), Z14, Z6
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R12), Z14
-	VFMADD231PS  (R8), Z14, Z0
-	VFMADD231PS  64(R8), Z14, Z1
-	VFMADD231PS  128(R8), Z14, Z2
-	VFMADD231PS  192(R8), Z14, Z3
-	VFMADD231PS  256(R8), Z14, Z4
-	VFMADD231PS  320(R8), Z14, Z5
-	VFMADD231PS  (BX)(R8*1), Z14, Z6
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R12), Z14
-	VFMADD231PS  (R8), Z14, Z0
-	VFMADD231PS  64(R8), Z14, Z1
-	VFMADD231PS  128(R8), Z14, Z2
-	VFMADD231PS  192(R8), Z14, Z3
-	VFMADD231PS  256(R8), Z14, Z4
-	VFMADD231PS  320(R8), Z14, Z5
-	VFMADD231PS  (BX)(R8*1), Z14, Z6
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R12), Z14
-	VFMADD231PS  (R8), Z14, Z0
-	VFMADD231PS  64(R8), Z14, Z1
-	VFMADD231PS  128(R8), Z14, Z2
-	VFMADD231PS  192(R8), Z14, Z3
-	VFMADD231PS  256(R8), Z14, Z4
-	VFMADD231PS  320(R8), Z14, Z5
-	VFMADD231PS  (BX)(R8*1), Z14, Z6
-	ADDQ         DX, R8
-	ADDQ         $0x10, R12
-	DECQ         R11
-	JNZ          group_quarter0
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R8
-	IMULQ        DX, R8
-	MOVQ         120(AX), R11
-	IMULQ        R11, R8
-	LEAQ         (CX)(R8*4), R8
-
-group_quarter1:
-	VBROADCASTSS (R13), Z14
-	VFMADD231PS  (R8), Z14, Z7
-	VFMADD231PS  64(R8), Z14, Z8
-	VFMADD231PS  128(R8), Z14, Z9
-	VFMADD231PS  192(R8), Z14, Z10
-	VFMADD231PS  256(R8), Z14, Z11
-	VFMADD231PS  320(R8), Z14, Z12
-	VFMADD231PS  (BX)(R8*1), Z14, Z13
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R13), Z14
-	VFMADD231PS  (R8), Z14, Z7
-	VFMADD231PS  64(R8), Z14, Z8
-	VFMADD231PS  128(R8), Z14, Z9
-	VFMADD231PS  192(R8), Z14, Z10
-	VFMADD231PS  256(R8), Z14, Z11
-	VFMADD231PS  320(R8), Z14, Z12
-	VFMADD231PS  (BX)(R8*1), Z14, Z13
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R13), Z14
-	VFMADD231PS  (R8), Z14, Z7
-	VFMADD231PS  64(R8), Z14, Z8
-	VFMADD231PS  128(R8), Z14, Z9
-	VFMADD231PS  192(R8), Z14, Z10
-	VFMADD231PS  256(R8), Z14, Z11
-	VFMADD231PS  320(R8), Z14, Z12
-	VFMADD231PS  (BX)(R8*1), Z14, Z13
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R13), Z14
-	VFMADD231PS  (R8), Z14, Z7
-	VFMADD231PS  64(R8), Z14, Z8
-	VFMADD231PS  128(R8), Z14, Z9
-	VFMADD231PS  192(R8), Z14, Z10
-	VFMADD231PS  256(R8), Z14, Z11
-	VFMADD231PS  320(R8), Z14, Z12
-	VFMADD231PS  (BX)(R8*1), Z14, Z13
-	ADDQ         DX, R8
-	ADDQ         $0x10, R13
-	DECQ         R11
-	JNZ          group_quarter1
-	INCQ         R9
-	DECQ         SI
-	JNZ          group_entry
-
-group_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, (DI)(SI*1)
-	MOVQ    152(AX), DI
-	VMOVUPS Z7, (DI)
-	VMOVUPS Z8, 64(DI)
-	VMOVUPS Z9, 128(DI)
-	VMOVUPS Z10, 192(DI)
-	VMOVUPS Z11, 256(DI)
-	VMOVUPS Z12, 320(DI)
-	VMOVUPS Z13, (DI)(SI*1)
-	JMP     row
-
-alone:
-	ADDQ    $0x01, 128(AX)
-	CMPQ    112(AX), $0x00
-	JE      one_fresh
-	TESTQ   SI, SI
-	JZ      row
-	MOVQ    96(AX), DI
-	MOVQ    144(AX), R8
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	VMOVUPS 256(R8), Z4
-	VMOVUPS 320(R8), Z5
-	VMOVUPS (R8)(DI*1), Z6
-	JMP     one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R9
-	MOVQ  R10, R11
-	IMULQ R9, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R10*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R9
-	IMULQ   R9, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z7
-	VFMADD231PS  (R8), Z7, Z0
-	VFMADD231PS  64(R8), Z7, Z1
-	VFMADD231PS  128(R8), Z7, Z2
-	VFMADD231PS  192(R8), Z7, Z3
-	VFMADD231PS  256(R8), Z7, Z4
-	VFMADD231PS  320(R8), Z7, Z5
-	VFMADD231PS  (BX)(R8*1), Z7, Z6
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z7
-	VFMADD231PS  (R8), Z7, Z0
-	VFMADD231PS  64(R8), Z7, Z1
-	VFMADD231PS  128(R8), Z7, Z2
-	VFMADD231PS  192(R8), Z7, Z3
-	VFMADD231PS  256(R8), Z7, Z4
-	VFMADD231PS  320(R8), Z7, Z5
-	VFMADD231PS  (BX)(R8*1), Z7, Z6
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z7
-	VFMADD231PS  (R8), Z7, Z0
-	VFMADD231PS  64(R8), Z7, Z1
-	VFMADD231PS  128(R8), Z7, Z2
-	VFMADD231PS  192(R8), Z7, Z3
-	VFMADD231PS  256(R8), Z7, Z4
-	VFMADD231PS  320(R8), Z7, Z5
-	VFMADD231PS  (BX)(R8*1), Z7, Z6
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z7
-	VFMADD231PS  (R8), Z7, Z0
-	VFMADD231PS  64(R8), Z7, Z1
-	VFMADD231PS  128(R8), Z7, Z2
-	VFMADD231PS  192(R8), Z7, Z3
-	VFMADD231PS  256(R8), Z7, Z4
-	VFMADD231PS  320(R8), Z7, Z5
-	VFMADD231PS  (BX)(R8*1), Z7, Z6
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R9
-	JNZ          one_quarter0
-	INCQ         R10
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -14336,7 +6210,7 @@ TEXT ·spmm1x8AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -14350,7 +6224,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -14370,13 +6244,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    128(R8), Z2
@@ -14421,279 +6295,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x8AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x8AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    (R8)(DI*1), Z7
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Z8
-	VFMADD231PS  (R10), Z8, Z0
-	VFMADD231PS  64(R10), Z8, Z1
-	VFMADD231PS  128(R10), Z8, Z2
-	VFMADD231PS  192(R10), Z8, Z3
-	VFMADD231PS  256(R10), Z8, Z4
-	VFMADD231PS  320(R10), Z8, Z5
-	VFMADD231PS  384(R10), Z8, Z6
-	VFMADD231PS  (BX)(R10*1), Z8, Z7
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Z8
-	VFMADD231PS  (R10), Z8, Z0
-	VFMADD231PS  64(R10), Z8, Z1
-	VFMADD231PS  128(R10), Z8, Z2
-	VFMADD231PS  192(R10), Z8, Z3
-	VFMADD231PS  256(R10), Z8, Z4
-	VFMADD231PS  320(R10), Z8, Z5
-	VFMADD231PS  384(R10), Z8, Z6
-	VFMADD231PS  (BX)(R10*1), Z8, Z7
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x8AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x8AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    (R8)(DI*1), Z7
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  128(R8), Z8, Z2
-	VFMADD231PS  192(R8), Z8, Z3
-	VFMADD231PS  256(R8), Z8, Z4
-	VFMADD231PS  320(R8), Z8, Z5
-	VFMADD231PS  384(R8), Z8, Z6
-	VFMADD231PS  (BX)(R8*1), Z8, Z7
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  128(R8), Z8, Z2
-	VFMADD231PS  192(R8), Z8, Z3
-	VFMADD231PS  256(R8), Z8, Z4
-	VFMADD231PS  320(R8), Z8, Z5
-	VFMADD231PS  384(R8), Z8, Z6
-	VFMADD231PS  (BX)(R8*1), Z8, Z7
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  128(R8), Z8, Z2
-	VFMADD231PS  192(R8), Z8, Z3
-	VFMADD231PS  256(R8), Z8, Z4
-	VFMADD231PS  320(R8), Z8, Z5
-	VFMADD231PS  384(R8), Z8, Z6
-	VFMADD231PS  (BX)(R8*1), Z8, Z7
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z8
-	VFMADD231PS  (R8), Z8, Z0
-	VFMADD231PS  64(R8), Z8, Z1
-	VFMADD231PS  128(R8), Z8, Z2
-	VFMADD231PS  192(R8), Z8, Z3
-	VFMADD231PS  256(R8), Z8, Z4
-	VFMADD231PS  320(R8), Z8, Z5
-	VFMADD231PS  384(R8), Z8, Z6
-	VFMADD231PS  (BX)(R8*1), Z8, Z7
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -14718,7 +6320,7 @@ TEXT ·spmm1x9AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -14732,7 +6334,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -14753,13 +6355,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    128(R8), Z2
@@ -14807,293 +6409,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x9AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x9AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    (R8)(DI*1), Z8
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Z9
-	VFMADD231PS  (R10), Z9, Z0
-	VFMADD231PS  64(R10), Z9, Z1
-	VFMADD231PS  128(R10), Z9, Z2
-	VFMADD231PS  192(R10), Z9, Z3
-	VFMADD231PS  256(R10), Z9, Z4
-	VFMADD231PS  320(R10), Z9, Z5
-	VFMADD231PS  384(R10), Z9, Z6
-	VFMADD231PS  448(R10), Z9, Z7
-	VFMADD231PS  (BX)(R10*1), Z9, Z8
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Z9
-	VFMADD231PS  (R10), Z9, Z0
-	VFMADD231PS  64(R10), Z9, Z1
-	VFMADD231PS  128(R10), Z9, Z2
-	VFMADD231PS  192(R10), Z9, Z3
-	VFMADD231PS  256(R10), Z9, Z4
-	VFMADD231PS  320(R10), Z9, Z5
-	VFMADD231PS  384(R10), Z9, Z6
-	VFMADD231PS  448(R10), Z9, Z7
-	VFMADD231PS  (BX)(R10*1), Z9, Z8
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x9AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x9AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    (R8)(DI*1), Z8
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z9
-	VFMADD231PS  (R8), Z9, Z0
-	VFMADD231PS  64(R8), Z9, Z1
-	VFMADD231PS  128(R8), Z9, Z2
-	VFMADD231PS  192(R8), Z9, Z3
-	VFMADD231PS  256(R8), Z9, Z4
-	VFMADD231PS  320(R8), Z9, Z5
-	VFMADD231PS  384(R8), Z9, Z6
-	VFMADD231PS  448(R8), Z9, Z7
-	VFMADD231PS  (BX)(R8*1), Z9, Z8
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z9
-	VFMADD231PS  (R8), Z9, Z0
-	VFMADD231PS  64(R8), Z9, Z1
-	VFMADD231PS  128(R8), Z9, Z2
-	VFMADD231PS  192(R8), Z9, Z3
-	VFMADD231PS  256(R8), Z9, Z4
-	VFMADD231PS  320(R8), Z9, Z5
-	VFMADD231PS  384(R8), Z9, Z6
-	VFMADD231PS  448(R8), Z9, Z7
-	VFMADD231PS  (BX)(R8*1), Z9, Z8
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z9
-	VFMADD231PS  (R8), Z9, Z0
-	VFMADD231PS  64(R8), Z9, Z1
-	VFMADD231PS  128(R8), Z9, Z2
-	VFMADD231PS  192(R8), Z9, Z3
-	VFMADD231PS  256(R8), Z9, Z4
-	VFMADD231PS  320(R8), Z9, Z5
-	VFMADD231PS  384(R8), Z9, Z6
-	VFMADD231PS  448(R8), Z9, Z7
-	VFMADD231PS  (BX)(R8*1), Z9, Z8
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z9
-	VFMADD231PS  (R8), Z9, Z0
-	VFMADD231PS  64(R8), Z9, Z1
-	VFMADD231PS  128(R8), Z9, Z2
-	VFMADD231PS  192(R8), Z9, Z3
-	VFMADD231PS  256(R8), Z9, Z4
-	VFMADD231PS  320(R8), Z9, Z5
-	VFMADD231PS  384(R8), Z9, Z6
-	VFMADD231PS  448(R8), Z9, Z7
-	VFMADD231PS  (BX)(R8*1), Z9, Z8
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -15119,7 +6435,7 @@ TEXT ·spmm1x10AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -15133,7 +6449,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -15155,13 +6471,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    128(R8), Z2
@@ -15212,307 +6528,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x10AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x10AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    (R8)(DI*1), Z9
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Z10
-	VFMADD231PS  (R10), Z10, Z0
-	VFMADD231PS  64(R10), Z10, Z1
-	VFMADD231PS  128(R10), Z10, Z2
-	VFMADD231PS  192(R10), Z10, Z3
-	VFMADD231PS  256(R10), Z10, Z4
-	VFMADD231PS  320(R10), Z10, Z5
-	VFMADD231PS  384(R10), Z10, Z6
-	VFMADD231PS  448(R10), Z10, Z7
-	VFMADD231PS  512(R10), Z10, Z8
-	VFMADD231PS  (BX)(R10*1), Z10, Z9
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Z10
-	VFMADD231PS  (R10), Z10, Z0
-	VFMADD231PS  64(R10), Z10, Z1
-	VFMADD231PS  128(R10), Z10, Z2
-	VFMADD231PS  192(R10), Z10, Z3
-	VFMADD231PS  256(R10), Z10, Z4
-	VFMADD231PS  320(R10), Z10, Z5
-	VFMADD231PS  384(R10), Z10, Z6
-	VFMADD231PS  448(R10), Z10, Z7
-	VFMADD231PS  512(R10), Z10, Z8
-	VFMADD231PS  (BX)(R10*1), Z10, Z9
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x10AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x10AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    (R8)(DI*1), Z9
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z10
-	VFMADD231PS  (R8), Z10, Z0
-	VFMADD231PS  64(R8), Z10, Z1
-	VFMADD231PS  128(R8), Z10, Z2
-	VFMADD231PS  192(R8), Z10, Z3
-	VFMADD231PS  256(R8), Z10, Z4
-	VFMADD231PS  320(R8), Z10, Z5
-	VFMADD231PS  384(R8), Z10, Z6
-	VFMADD231PS  448(R8), Z10, Z7
-	VFMADD231PS  512(R8), Z10, Z8
-	VFMADD231PS  (BX)(R8*1), Z10, Z9
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z10
-	VFMADD231PS  (R8), Z10, Z0
-	VFMADD231PS  64(R8), Z10, Z1
-	VFMADD231PS  128(R8), Z10, Z2
-	VFMADD231PS  192(R8), Z10, Z3
-	VFMADD231PS  256(R8), Z10, Z4
-	VFMADD231PS  320(R8), Z10, Z5
-	VFMADD231PS  384(R8), Z10, Z6
-	VFMADD231PS  448(R8), Z10, Z7
-	VFMADD231PS  512(R8), Z10, Z8
-	VFMADD231PS  (BX)(R8*1), Z10, Z9
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z10
-	VFMADD231PS  (R8), Z10, Z0
-	VFMADD231PS  64(R8), Z10, Z1
-	VFMADD231PS  128(R8), Z10, Z2
-	VFMADD231PS  192(R8), Z10, Z3
-	VFMADD231PS  256(R8), Z10, Z4
-	VFMADD231PS  320(R8), Z10, Z5
-	VFMADD231PS  384(R8), Z10, Z6
-	VFMADD231PS  448(R8), Z10, Z7
-	VFMADD231PS  512(R8), Z10, Z8
-	VFMADD231PS  (BX)(R8*1), Z10, Z9
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z10
-	VFMADD231PS  (R8), Z10, Z0
-	VFMADD231PS  64(R8), Z10, Z1
-	VFMADD231PS  128(R8), Z10, Z2
-	VFMADD231PS  192(R8), Z10, Z3
-	VFMADD231PS  256(R8), Z10, Z4
-	VFMADD231PS  320(R8), Z10, Z5
-	VFMADD231PS  384(R8), Z10, Z6
-	VFMADD231PS  448(R8), Z10, Z7
-	VFMADD231PS  512(R8), Z10, Z8
-	VFMADD231PS  (BX)(R8*1), Z10, Z9
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -15539,7 +6555,7 @@ TEXT ·spmm1x11AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -15553,7 +6569,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -15576,13 +6592,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    128(R8), Z2
@@ -15636,321 +6652,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x11AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x11AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    (R8)(DI*1), Z10
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Z11
-	VFMADD231PS  (R10), Z11, Z0
-	VFMADD231PS  64(R10), Z11, Z1
-	VFMADD231PS  128(R10), Z11, Z2
-	VFMADD231PS  192(R10), Z11, Z3
-	VFMADD231PS  256(R10), Z11, Z4
-	VFMADD231PS  320(R10), Z11, Z5
-	VFMADD231PS  384(R10), Z11, Z6
-	VFMADD231PS  448(R10), Z11, Z7
-	VFMADD231PS  512(R10), Z11, Z8
-	VFMADD231PS  576(R10), Z11, Z9
-	VFMADD231PS  (BX)(R10*1), Z11, Z10
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Z11
-	VFMADD231PS  (R10), Z11, Z0
-	VFMADD231PS  64(R10), Z11, Z1
-	VFMADD231PS  128(R10), Z11, Z2
-	VFMADD231PS  192(R10), Z11, Z3
-	VFMADD231PS  256(R10), Z11, Z4
-	VFMADD231PS  320(R10), Z11, Z5
-	VFMADD231PS  384(R10), Z11, Z6
-	VFMADD231PS  448(R10), Z11, Z7
-	VFMADD231PS  512(R10), Z11, Z8
-	VFMADD231PS  576(R10), Z11, Z9
-	VFMADD231PS  (BX)(R10*1), Z11, Z10
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x11AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x11AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    (R8)(DI*1), Z10
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z11
-	VFMADD231PS  (R8), Z11, Z0
-	VFMADD231PS  64(R8), Z11, Z1
-	VFMADD231PS  128(R8), Z11, Z2
-	VFMADD231PS  192(R8), Z11, Z3
-	VFMADD231PS  256(R8), Z11, Z4
-	VFMADD231PS  320(R8), Z11, Z5
-	VFMADD231PS  384(R8), Z11, Z6
-	VFMADD231PS  448(R8), Z11, Z7
-	VFMADD231PS  512(R8), Z11, Z8
-	VFMADD231PS  576(R8), Z11, Z9
-	VFMADD231PS  (BX)(R8*1), Z11, Z10
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z11
-	VFMADD231PS  (R8), Z11, Z0
-	VFMADD231PS  64(R8), Z11, Z1
-	VFMADD231PS  128(R8), Z11, Z2
-	VFMADD231PS  192(R8), Z11, Z3
-	VFMADD231PS  256(R8), Z11, Z4
-	VFMADD231PS  320(R8), Z11, Z5
-	VFMADD231PS  384(R8), Z11, Z6
-	VFMADD231PS  448(R8), Z11, Z7
-	VFMADD231PS  512(R8), Z11, Z8
-	VFMADD231PS  576(R8), Z11, Z9
-	VFMADD231PS  (BX)(R8*1), Z11, Z10
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z11
-	VFMADD231PS  (R8), Z11, Z0
-	VFMADD231PS  64(R8), Z11, Z1
-	VFMADD231PS  128(R8), Z11, Z2
-	VFMADD231PS  192(R8), Z11, Z3
-	VFMADD231PS  256(R8), Z11, Z4
-	VFMADD231PS  320(R8), Z11, Z5
-	VFMADD231PS  384(R8), Z11, Z6
-	VFMADD231PS  448(R8), Z11, Z7
-	VFMADD231PS  512(R8), Z11, Z8
-	VFMADD231PS  576(R8), Z11, Z9
-	VFMADD231PS  (BX)(R8*1), Z11, Z10
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z11
-	VFMADD231PS  (R8), Z11, Z0
-	VFMADD231PS  64(R8), Z11, Z1
-	VFMADD231PS  128(R8), Z11, Z2
-	VFMADD231PS  192(R8), Z11, Z3
-	VFMADD231PS  256(R8), Z11, Z4
-	VFMADD231PS  320(R8), Z11, Z5
-	VFMADD231PS  384(R8), Z11, Z6
-	VFMADD231PS  448(R8), Z11, Z7
-	VFMADD231PS  512(R8), Z11, Z8
-	VFMADD231PS  576(R8), Z11, Z9
-	VFMADD231PS  (BX)(R8*1), Z11, Z10
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -15978,7 +6680,7 @@ TEXT ·spmm1x12AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -15992,7 +6694,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -16016,13 +6718,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    128(R8), Z2
@@ -16079,335 +6781,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x12AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x12AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	PREFETCHT0 704(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    640(R8), Z10
-	VMOVUPS    (R8)(DI*1), Z11
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Z12
-	VFMADD231PS  (R10), Z12, Z0
-	VFMADD231PS  64(R10), Z12, Z1
-	VFMADD231PS  128(R10), Z12, Z2
-	VFMADD231PS  192(R10), Z12, Z3
-	VFMADD231PS  256(R10), Z12, Z4
-	VFMADD231PS  320(R10), Z12, Z5
-	VFMADD231PS  384(R10), Z12, Z6
-	VFMADD231PS  448(R10), Z12, Z7
-	VFMADD231PS  512(R10), Z12, Z8
-	VFMADD231PS  576(R10), Z12, Z9
-	VFMADD231PS  640(R10), Z12, Z10
-	VFMADD231PS  (BX)(R10*1), Z12, Z11
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Z12
-	VFMADD231PS  (R10), Z12, Z0
-	VFMADD231PS  64(R10), Z12, Z1
-	VFMADD231PS  128(R10), Z12, Z2
-	VFMADD231PS  192(R10), Z12, Z3
-	VFMADD231PS  256(R10), Z12, Z4
-	VFMADD231PS  320(R10), Z12, Z5
-	VFMADD231PS  384(R10), Z12, Z6
-	VFMADD231PS  448(R10), Z12, Z7
-	VFMADD231PS  512(R10), Z12, Z8
-	VFMADD231PS  576(R10), Z12, Z9
-	VFMADD231PS  640(R10), Z12, Z10
-	VFMADD231PS  (BX)(R10*1), Z12, Z11
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x12AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x12AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	PREFETCHT0 704(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    640(R8), Z10
-	VMOVUPS    (R8)(DI*1), Z11
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z12
-	VFMADD231PS  (R8), Z12, Z0
-	VFMADD231PS  64(R8), Z12, Z1
-	VFMADD231PS  128(R8), Z12, Z2
-	VFMADD231PS  192(R8), Z12, Z3
-	VFMADD231PS  256(R8), Z12, Z4
-	VFMADD231PS  320(R8), Z12, Z5
-	VFMADD231PS  384(R8), Z12, Z6
-	VFMADD231PS  448(R8), Z12, Z7
-	VFMADD231PS  512(R8), Z12, Z8
-	VFMADD231PS  576(R8), Z12, Z9
-	VFMADD231PS  640(R8), Z12, Z10
-	VFMADD231PS  (BX)(R8*1), Z12, Z11
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z12
-	VFMADD231PS  (R8), Z12, Z0
-	VFMADD231PS  64(R8), Z12, Z1
-	VFMADD231PS  128(R8), Z12, Z2
-	VFMADD231PS  192(R8), Z12, Z3
-	VFMADD231PS  256(R8), Z12, Z4
-	VFMADD231PS  320(R8), Z12, Z5
-	VFMADD231PS  384(R8), Z12, Z6
-	VFMADD231PS  448(R8), Z12, Z7
-	VFMADD231PS  512(R8), Z12, Z8
-	VFMADD231PS  576(R8), Z12, Z9
-	VFMADD231PS  640(R8), Z12, Z10
-	VFMADD231PS  (BX)(R8*1), Z12, Z11
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z12
-	VFMADD231PS  (R8), Z12, Z0
-	VFMADD231PS  64(R8), Z12, Z1
-	VFMADD231PS  128(R8), Z12, Z2
-	VFMADD231PS  192(R8), Z12, Z3
-	VFMADD231PS  256(R8), Z12, Z4
-	VFMADD231PS  320(R8), Z12, Z5
-	VFMADD231PS  384(R8), Z12, Z6
-	VFMADD231PS  448(R8), Z12, Z7
-	VFMADD231PS  512(R8), Z12, Z8
-	VFMADD231PS  576(R8), Z12, Z9
-	VFMADD231PS  640(R8), Z12, Z10
-	VFMADD231PS  (BX)(R8*1), Z12, Z11
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z12
-	VFMADD231PS  (R8), Z12, Z0
-	VFMADD231PS  64(R8), Z12, Z1
-	VFMADD231PS  128(R8), Z12, Z2
-	VFMADD231PS  192(R8), Z12, Z3
-	VFMADD231PS  256(R8), Z12, Z4
-	VFMADD231PS  320(R8), Z12, Z5
-	VFMADD231PS  384(R8), Z12, Z6
-	VFMADD231PS  448(R8), Z12, Z7
-	VFMADD231PS  512(R8), Z12, Z8
-	VFMADD231PS  576(R8), Z12, Z9
-	VFMADD231PS  640(R8), Z12, Z10
-	VFMADD231PS  (BX)(R8*1), Z12, Z11
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -16436,7 +6810,7 @@ TEXT ·spmm1x13AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -16450,7 +6824,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -16475,13 +6849,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    128(R8), Z2
@@ -16541,349 +6915,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, 704(DI)
-	VMOVUPS Z12, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x13AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x13AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	PREFETCHT0 704(DI)
-	PREFETCHT0 768(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    640(R8), Z10
-	VMOVUPS    704(R8), Z11
-	VMOVUPS    (R8)(DI*1), Z12
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Z13
-	VFMADD231PS  (R10), Z13, Z0
-	VFMADD231PS  64(R10), Z13, Z1
-	VFMADD231PS  128(R10), Z13, Z2
-	VFMADD231PS  192(R10), Z13, Z3
-	VFMADD231PS  256(R10), Z13, Z4
-	VFMADD231PS  320(R10), Z13, Z5
-	VFMADD231PS  384(R10), Z13, Z6
-	VFMADD231PS  448(R10), Z13, Z7
-	VFMADD231PS  512(R10), Z13, Z8
-	VFMADD231PS  576(R10), Z13, Z9
-	VFMADD231PS  640(R10), Z13, Z10
-	VFMADD231PS  704(R10), Z13, Z11
-	VFMADD231PS  (BX)(R10*1), Z13, Z12
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Z13
-	VFMADD231PS  (R10), Z13, Z0
-	VFMADD231PS  64(R10), Z13, Z1
-	VFMADD231PS  128(R10), Z13, Z2
-	VFMADD231PS  192(R10), Z13, Z3
-	VFMADD231PS  256(R10), Z13, Z4
-	VFMADD231PS  320(R10), Z13, Z5
-	VFMADD231PS  384(R10), Z13, Z6
-	VFMADD231PS  448(R10), Z13, Z7
-	VFMADD231PS  512(R10), Z13, Z8
-	VFMADD231PS  576(R10), Z13, Z9
-	VFMADD231PS  640(R10), Z13, Z10
-	VFMADD231PS  704(R10), Z13, Z11
-	VFMADD231PS  (BX)(R10*1), Z13, Z12
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, 704(DI)
-	VMOVUPS Z12, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x13AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x13AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	PREFETCHT0 704(DI)
-	PREFETCHT0 768(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    640(R8), Z10
-	VMOVUPS    704(R8), Z11
-	VMOVUPS    (R8)(DI*1), Z12
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z13
-	VFMADD231PS  (R8), Z13, Z0
-	VFMADD231PS  64(R8), Z13, Z1
-	VFMADD231PS  128(R8), Z13, Z2
-	VFMADD231PS  192(R8), Z13, Z3
-	VFMADD231PS  256(R8), Z13, Z4
-	VFMADD231PS  320(R8), Z13, Z5
-	VFMADD231PS  384(R8), Z13, Z6
-	VFMADD231PS  448(R8), Z13, Z7
-	VFMADD231PS  512(R8), Z13, Z8
-	VFMADD231PS  576(R8), Z13, Z9
-	VFMADD231PS  640(R8), Z13, Z10
-	VFMADD231PS  704(R8), Z13, Z11
-	VFMADD231PS  (BX)(R8*1), Z13, Z12
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z13
-	VFMADD231PS  (R8), Z13, Z0
-	VFMADD231PS  64(R8), Z13, Z1
-	VFMADD231PS  128(R8), Z13, Z2
-	VFMADD231PS  192(R8), Z13, Z3
-	VFMADD231PS  256(R8), Z13, Z4
-	VFMADD231PS  320(R8), Z13, Z5
-	VFMADD231PS  384(R8), Z13, Z6
-	VFMADD231PS  448(R8), Z13, Z7
-	VFMADD231PS  512(R8), Z13, Z8
-	VFMADD231PS  576(R8), Z13, Z9
-	VFMADD231PS  640(R8), Z13, Z10
-	VFMADD231PS  704(R8), Z13, Z11
-	VFMADD231PS  (BX)(R8*1), Z13, Z12
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z13
-	VFMADD231PS  (R8), Z13, Z0
-	VFMADD231PS  64(R8), Z13, Z1
-	VFMADD231PS  128(R8), Z13, Z2
-	VFMADD231PS  192(R8), Z13, Z3
-	VFMADD231PS  256(R8), Z13, Z4
-	VFMADD231PS  320(R8), Z13, Z5
-	VFMADD231PS  384(R8), Z13, Z6
-	VFMADD231PS  448(R8), Z13, Z7
-	VFMADD231PS  512(R8), Z13, Z8
-	VFMADD231PS  576(R8), Z13, Z9
-	VFMADD231PS  640(R8), Z13, Z10
-	VFMADD231PS  704(R8), Z13, Z11
-	VFMADD231PS  (BX)(R8*1), Z13, Z12
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z13
-	VFMADD231PS  (R8), Z13, Z0
-	VFMADD231PS  64(R8), Z13, Z1
-	VFMADD231PS  128(R8), Z13, Z2
-	VFMADD231PS  192(R8), Z13, Z3
-	VFMADD231PS  256(R8), Z13, Z4
-	VFMADD231PS  320(R8), Z13, Z5
-	VFMADD231PS  384(R8), Z13, Z6
-	VFMADD231PS  448(R8), Z13, Z7
-	VFMADD231PS  512(R8), Z13, Z8
-	VFMADD231PS  576(R8), Z13, Z9
-	VFMADD231PS  640(R8), Z13, Z10
-	VFMADD231PS  704(R8), Z13, Z11
-	VFMADD231PS  (BX)(R8*1), Z13, Z12
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -16913,7 +6945,7 @@ TEXT ·spmm1x14AVX512(SB), NOSPLIT, $0-8
 	ADDQ CX, BX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	MOVQ       24(AX), DI
 	SUBQ       SI, DI
 	JLE        done
@@ -16927,7 +6959,7 @@ row:
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
+	MOVQ       R8, 136(AX)
 	MOVLQSX    4(DI), DI
 	MOVQ       32(AX), R10
 	MOVLQSX    (R10)(DI*4), R8
@@ -16953,13 +6985,13 @@ row:
 	IMULQ      104(AX), R8
 	ADDQ       48(AX), R8
 	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
+	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
+	MOVQ       136(AX), R8
 	VMOVUPS    (R8), Z0
 	VMOVUPS    64(R8), Z1
 	VMOVUPS    128(R8), Z2
@@ -17022,363 +7054,7 @@ one_entry:
 
 one_store:
 	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, 704(DI)
-	VMOVUPS Z12, 768(DI)
-	VMOVUPS Z13, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt2x14AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt2x14AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	PREFETCHT0 704(DI)
-	PREFETCHT0 768(DI)
-	PREFETCHT0 832(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    640(R8), Z10
-	VMOVUPS    704(R8), Z11
-	VMOVUPS    768(R8), Z12
-	VMOVUPS    (R8)(DI*1), Z13
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
-
-one_entry:
-	MOVWQZX      (DI)(R9*2), R10
-	IMULQ        DX, R10
-	LEAQ         (CX)(R10*2), R10
-	VBROADCASTSS (R8)(R9*8), Z14
-	VFMADD231PS  (R10), Z14, Z0
-	VFMADD231PS  64(R10), Z14, Z1
-	VFMADD231PS  128(R10), Z14, Z2
-	VFMADD231PS  192(R10), Z14, Z3
-	VFMADD231PS  256(R10), Z14, Z4
-	VFMADD231PS  320(R10), Z14, Z5
-	VFMADD231PS  384(R10), Z14, Z6
-	VFMADD231PS  448(R10), Z14, Z7
-	VFMADD231PS  512(R10), Z14, Z8
-	VFMADD231PS  576(R10), Z14, Z9
-	VFMADD231PS  640(R10), Z14, Z10
-	VFMADD231PS  704(R10), Z14, Z11
-	VFMADD231PS  768(R10), Z14, Z12
-	VFMADD231PS  (BX)(R10*1), Z14, Z13
-	ADDQ         DX, R10
-	VBROADCASTSS 4(R8)(R9*8), Z14
-	VFMADD231PS  (R10), Z14, Z0
-	VFMADD231PS  64(R10), Z14, Z1
-	VFMADD231PS  128(R10), Z14, Z2
-	VFMADD231PS  192(R10), Z14, Z3
-	VFMADD231PS  256(R10), Z14, Z4
-	VFMADD231PS  320(R10), Z14, Z5
-	VFMADD231PS  384(R10), Z14, Z6
-	VFMADD231PS  448(R10), Z14, Z7
-	VFMADD231PS  512(R10), Z14, Z8
-	VFMADD231PS  576(R10), Z14, Z9
-	VFMADD231PS  640(R10), Z14, Z10
-	VFMADD231PS  704(R10), Z14, Z11
-	VFMADD231PS  768(R10), Z14, Z12
-	VFMADD231PS  (BX)(R10*1), Z14, Z13
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, 448(DI)
-	VMOVUPS Z8, 512(DI)
-	VMOVUPS Z9, 576(DI)
-	VMOVUPS Z10, 640(DI)
-	VMOVUPS Z11, 704(DI)
-	VMOVUPS Z12, 768(DI)
-	VMOVUPS Z13, (DI)(SI*1)
-	JMP     row
-
-done:
-	VZEROUPPER
-	RET
-
-// func spmmt4x14AVX512(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·spmmt4x14AVX512(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 56(AX), DX
-	MOVQ 88(AX), BX
-
-row:
-	MOVQ       128(AX), SI
-	MOVQ       24(AX), DI
-	SUBQ       SI, DI
-	JLE        done
-	MOVQ       16(AX), DI
-	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	PREFETCHT0 704(DI)
-	PREFETCHT0 768(DI)
-	PREFETCHT0 832(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
-	ADDQ       $0x01, 128(AX)
-	CMPQ       112(AX), $0x00
-	JE         one_fresh
-	TESTQ      SI, SI
-	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    640(R8), Z10
-	VMOVUPS    704(R8), Z11
-	VMOVUPS    768(R8), Z12
-	VMOVUPS    (R8)(DI*1), Z13
-	JMP        one_start
-
-one_fresh:
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	VXORPS Z2, Z2, Z2
-	VXORPS Z3, Z3, Z3
-	VXORPS Z4, Z4, Z4
-	VXORPS Z5, Z5, Z5
-	VXORPS Z6, Z6, Z6
-	VXORPS Z7, Z7, Z7
-	VXORPS Z8, Z8, Z8
-	VXORPS Z9, Z9, Z9
-	VXORPS Z10, Z10, Z10
-	VXORPS Z11, Z11, Z11
-	VXORPS Z12, Z12, Z12
-	VXORPS Z13, Z13, Z13
-	TESTQ  SI, SI
-	JZ     one_store
-
-one_start:
-	MOVQ  40(AX), DI
-	MOVQ  48(AX), R8
-	MOVQ  104(AX), R10
-	MOVQ  R9, R11
-	IMULQ R10, R11
-	ADDQ  R8, R11
-
-one_entry:
-	MOVWQZX (DI)(R9*2), R8
-	IMULQ   DX, R8
-	MOVQ    120(AX), R10
-	IMULQ   R10, R8
-	LEAQ    (CX)(R8*4), R8
-
-one_quarter0:
-	VBROADCASTSS (R11), Z14
-	VFMADD231PS  (R8), Z14, Z0
-	VFMADD231PS  64(R8), Z14, Z1
-	VFMADD231PS  128(R8), Z14, Z2
-	VFMADD231PS  192(R8), Z14, Z3
-	VFMADD231PS  256(R8), Z14, Z4
-	VFMADD231PS  320(R8), Z14, Z5
-	VFMADD231PS  384(R8), Z14, Z6
-	VFMADD231PS  448(R8), Z14, Z7
-	VFMADD231PS  512(R8), Z14, Z8
-	VFMADD231PS  576(R8), Z14, Z9
-	VFMADD231PS  640(R8), Z14, Z10
-	VFMADD231PS  704(R8), Z14, Z11
-	VFMADD231PS  768(R8), Z14, Z12
-	VFMADD231PS  (BX)(R8*1), Z14, Z13
-	ADDQ         DX, R8
-	VBROADCASTSS 4(R11), Z14
-	VFMADD231PS  (R8), Z14, Z0
-	VFMADD231PS  64(R8), Z14, Z1
-	VFMADD231PS  128(R8), Z14, Z2
-	VFMADD231PS  192(R8), Z14, Z3
-	VFMADD231PS  256(R8), Z14, Z4
-	VFMADD231PS  320(R8), Z14, Z5
-	VFMADD231PS  384(R8), Z14, Z6
-	VFMADD231PS  448(R8), Z14, Z7
-	VFMADD231PS  512(R8), Z14, Z8
-	VFMADD231PS  576(R8), Z14, Z9
-	VFMADD231PS  640(R8), Z14, Z10
-	VFMADD231PS  704(R8), Z14, Z11
-	VFMADD231PS  768(R8), Z14, Z12
-	VFMADD231PS  (BX)(R8*1), Z14, Z13
-	ADDQ         DX, R8
-	VBROADCASTSS 8(R11), Z14
-	VFMADD231PS  (R8), Z14, Z0
-	VFMADD231PS  64(R8), Z14, Z1
-	VFMADD231PS  128(R8), Z14, Z2
-	VFMADD231PS  192(R8), Z14, Z3
-	VFMADD231PS  256(R8), Z14, Z4
-	VFMADD231PS  320(R8), Z14, Z5
-	VFMADD231PS  384(R8), Z14, Z6
-	VFMADD231PS  448(R8), Z14, Z7
-	VFMADD231PS  512(R8), Z14, Z8
-	VFMADD231PS  576(R8), Z14, Z9
-	VFMADD231PS  640(R8), Z14, Z10
-	VFMADD231PS  704(R8), Z14, Z11
-	VFMADD231PS  768(R8), Z14, Z12
-	VFMADD231PS  (BX)(R8*1), Z14, Z13
-	ADDQ         DX, R8
-	VBROADCASTSS 12(R11), Z14
-	VFMADD231PS  (R8), Z14, Z0
-	VFMADD231PS  64(R8), Z14, Z1
-	VFMADD231PS  128(R8), Z14, Z2
-	VFMADD231PS  192(R8), Z14, Z3
-	VFMADD231PS  256(R8), Z14, Z4
-	VFMADD231PS  320(R8), Z14, Z5
-	VFMADD231PS  384(R8), Z14, Z6
-	VFMADD231PS  448(R8), Z14, Z7
-	VFMADD231PS  512(R8), Z14, Z8
-	VFMADD231PS  576(R8), Z14, Z9
-	VFMADD231PS  640(R8), Z14, Z10
-	VFMADD231PS  704(R8), Z14, Z11
-	VFMADD231PS  768(R8), Z14, Z12
-	VFMADD231PS  (BX)(R8*1), Z14, Z13
-	ADDQ         DX, R8
-	ADDQ         $0x10, R11
-	DECQ         R10
-	JNZ          one_quarter0
-	INCQ         R9
-	DECQ         SI
-	JNZ          one_entry
-
-one_store:
-	MOVQ    96(AX), SI
-	MOVQ    144(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, 64(DI)
 	VMOVUPS Z2, 128(DI)
@@ -17408,7 +7084,7 @@ TEXT ·spmm2x1AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), CX
 
 row:
-	MOVQ       128(AX), BX
+	MOVQ       120(AX), BX
 	CMPQ       BX, 24(AX)
 	JGE        done
 	MOVQ       16(AX), SI
@@ -17429,7 +7105,7 @@ row:
 	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
-	MOVQ       BX, 128(AX)
+	MOVQ       BX, 120(AX)
 	MOVQ       104(AX), BX
 	MOVQ       32(AX), R8
 	MOVLQSX    (R8)(SI*4), DI
@@ -17483,6 +7159,140 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x1AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter1x1AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI)(R10*1), Z0
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z1
+	VMOVUPS      (SI), Z2
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      Z2, (SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x1AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter2x1AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI)(R10*1), Z0
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI)(R10*1), Z1
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z2
+	VBROADCASTSS 4(R9), Z3
+	VMOVUPS      (SI), Z4
+	VFMADD231PS  Z2, Z0, Z4
+	VFMADD231PS  Z3, Z1, Z4
+	VMOVUPS      Z4, (SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm2x2AVX512(t *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm2x2AVX512(SB), NOSPLIT, $0-8
@@ -17493,7 +7303,7 @@ TEXT ·spmm2x2AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -17516,7 +7326,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -17579,6 +7389,153 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x2AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter1x2AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    (SI)(R10*1), Z1
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z2
+	VMOVUPS      (SI), Z3
+	VFMADD231PS  Z2, Z0, Z3
+	VMOVUPS      Z3, (SI)
+	VMOVUPS      64(SI), Z3
+	VFMADD231PS  Z2, Z1, Z3
+	VMOVUPS      Z3, 64(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x2AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter2x2AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    (SI)(R10*1), Z1
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z2
+	VMOVUPS    (SI)(R10*1), Z3
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z4
+	VBROADCASTSS 4(R9), Z5
+	VMOVUPS      (SI), Z6
+	VFMADD231PS  Z4, Z0, Z6
+	VFMADD231PS  Z5, Z2, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVUPS      64(SI), Z6
+	VFMADD231PS  Z4, Z1, Z6
+	VFMADD231PS  Z5, Z3, Z6
+	VMOVUPS      Z6, 64(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm2x3AVX512(t *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm2x3AVX512(SB), NOSPLIT, $0-8
@@ -17589,7 +7546,7 @@ TEXT ·spmm2x3AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -17614,7 +7571,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -17686,6 +7643,166 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x3AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter1x3AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    (SI)(R10*1), Z2
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z3
+	VMOVUPS      (SI), Z4
+	VFMADD231PS  Z3, Z0, Z4
+	VMOVUPS      Z4, (SI)
+	VMOVUPS      64(SI), Z4
+	VFMADD231PS  Z3, Z1, Z4
+	VMOVUPS      Z4, 64(SI)
+	VMOVUPS      128(SI), Z4
+	VFMADD231PS  Z3, Z2, Z4
+	VMOVUPS      Z4, 128(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x3AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter2x3AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    (SI)(R10*1), Z2
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z3
+	VMOVUPS    64(SI), Z4
+	VMOVUPS    (SI)(R10*1), Z5
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z6
+	VBROADCASTSS 4(R9), Z7
+	VMOVUPS      (SI), Z8
+	VFMADD231PS  Z6, Z0, Z8
+	VFMADD231PS  Z7, Z3, Z8
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      64(SI), Z8
+	VFMADD231PS  Z6, Z1, Z8
+	VFMADD231PS  Z7, Z4, Z8
+	VMOVUPS      Z8, 64(SI)
+	VMOVUPS      128(SI), Z8
+	VFMADD231PS  Z6, Z2, Z8
+	VFMADD231PS  Z7, Z5, Z8
+	VMOVUPS      Z8, 128(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm2x4AVX512(t *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm2x4AVX512(SB), NOSPLIT, $0-8
@@ -17696,7 +7813,7 @@ TEXT ·spmm2x4AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -17723,7 +7840,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -17804,6 +7921,179 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x4AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter1x4AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    (SI)(R10*1), Z3
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z4
+	VMOVUPS      (SI), Z5
+	VFMADD231PS  Z4, Z0, Z5
+	VMOVUPS      Z5, (SI)
+	VMOVUPS      64(SI), Z5
+	VFMADD231PS  Z4, Z1, Z5
+	VMOVUPS      Z5, 64(SI)
+	VMOVUPS      128(SI), Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VMOVUPS      Z5, 128(SI)
+	VMOVUPS      192(SI), Z5
+	VFMADD231PS  Z4, Z3, Z5
+	VMOVUPS      Z5, 192(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x4AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter2x4AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    (SI)(R10*1), Z3
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z4
+	VMOVUPS    64(SI), Z5
+	VMOVUPS    128(SI), Z6
+	VMOVUPS    (SI)(R10*1), Z7
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z8
+	VBROADCASTSS 4(R9), Z9
+	VMOVUPS      (SI), Z10
+	VFMADD231PS  Z8, Z0, Z10
+	VFMADD231PS  Z9, Z4, Z10
+	VMOVUPS      Z10, (SI)
+	VMOVUPS      64(SI), Z10
+	VFMADD231PS  Z8, Z1, Z10
+	VFMADD231PS  Z9, Z5, Z10
+	VMOVUPS      Z10, 64(SI)
+	VMOVUPS      128(SI), Z10
+	VFMADD231PS  Z8, Z2, Z10
+	VFMADD231PS  Z9, Z6, Z10
+	VMOVUPS      Z10, 128(SI)
+	VMOVUPS      192(SI), Z10
+	VFMADD231PS  Z8, Z3, Z10
+	VFMADD231PS  Z9, Z7, Z10
+	VMOVUPS      Z10, 192(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm2x5AVX512(t *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm2x5AVX512(SB), NOSPLIT, $0-8
@@ -17814,7 +8104,7 @@ TEXT ·spmm2x5AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -17843,7 +8133,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -17933,6 +8223,192 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x5AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter1x5AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VMOVUPS    (SI)(R10*1), Z4
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z5
+	VMOVUPS      (SI), Z6
+	VFMADD231PS  Z5, Z0, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVUPS      64(SI), Z6
+	VFMADD231PS  Z5, Z1, Z6
+	VMOVUPS      Z6, 64(SI)
+	VMOVUPS      128(SI), Z6
+	VFMADD231PS  Z5, Z2, Z6
+	VMOVUPS      Z6, 128(SI)
+	VMOVUPS      192(SI), Z6
+	VFMADD231PS  Z5, Z3, Z6
+	VMOVUPS      Z6, 192(SI)
+	VMOVUPS      256(SI), Z6
+	VFMADD231PS  Z5, Z4, Z6
+	VMOVUPS      Z6, 256(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x5AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter2x5AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VMOVUPS    (SI)(R10*1), Z4
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z5
+	VMOVUPS    64(SI), Z6
+	VMOVUPS    128(SI), Z7
+	VMOVUPS    192(SI), Z8
+	VMOVUPS    (SI)(R10*1), Z9
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z10
+	VBROADCASTSS 4(R9), Z11
+	VMOVUPS      (SI), Z12
+	VFMADD231PS  Z10, Z0, Z12
+	VFMADD231PS  Z11, Z5, Z12
+	VMOVUPS      Z12, (SI)
+	VMOVUPS      64(SI), Z12
+	VFMADD231PS  Z10, Z1, Z12
+	VFMADD231PS  Z11, Z6, Z12
+	VMOVUPS      Z12, 64(SI)
+	VMOVUPS      128(SI), Z12
+	VFMADD231PS  Z10, Z2, Z12
+	VFMADD231PS  Z11, Z7, Z12
+	VMOVUPS      Z12, 128(SI)
+	VMOVUPS      192(SI), Z12
+	VFMADD231PS  Z10, Z3, Z12
+	VFMADD231PS  Z11, Z8, Z12
+	VMOVUPS      Z12, 192(SI)
+	VMOVUPS      256(SI), Z12
+	VFMADD231PS  Z10, Z4, Z12
+	VFMADD231PS  Z11, Z9, Z12
+	VMOVUPS      Z12, 256(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm2x6AVX512(t *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm2x6AVX512(SB), NOSPLIT, $0-8
@@ -17943,7 +8419,7 @@ TEXT ·spmm2x6AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -17974,7 +8450,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -18073,6 +8549,205 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter1x6AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter1x6AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VMOVUPS    256(SI), Z4
+	VMOVUPS    (SI)(R10*1), Z5
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z6
+	VMOVUPS      (SI), Z7
+	VFMADD231PS  Z6, Z0, Z7
+	VMOVUPS      Z7, (SI)
+	VMOVUPS      64(SI), Z7
+	VFMADD231PS  Z6, Z1, Z7
+	VMOVUPS      Z7, 64(SI)
+	VMOVUPS      128(SI), Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VMOVUPS      Z7, 128(SI)
+	VMOVUPS      192(SI), Z7
+	VFMADD231PS  Z6, Z3, Z7
+	VMOVUPS      Z7, 192(SI)
+	VMOVUPS      256(SI), Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VMOVUPS      Z7, 256(SI)
+	VMOVUPS      320(SI), Z7
+	VFMADD231PS  Z6, Z5, Z7
+	VMOVUPS      Z7, 320(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter2x6AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter2x6AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VMOVUPS    256(SI), Z4
+	VMOVUPS    (SI)(R10*1), Z5
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z6
+	VMOVUPS    64(SI), Z7
+	VMOVUPS    128(SI), Z8
+	VMOVUPS    192(SI), Z9
+	VMOVUPS    256(SI), Z10
+	VMOVUPS    (SI)(R10*1), Z11
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VBROADCASTSS (R9), Z12
+	VBROADCASTSS 4(R9), Z13
+	VMOVUPS      (SI), Z14
+	VFMADD231PS  Z12, Z0, Z14
+	VFMADD231PS  Z13, Z6, Z14
+	VMOVUPS      Z14, (SI)
+	VMOVUPS      64(SI), Z14
+	VFMADD231PS  Z12, Z1, Z14
+	VFMADD231PS  Z13, Z7, Z14
+	VMOVUPS      Z14, 64(SI)
+	VMOVUPS      128(SI), Z14
+	VFMADD231PS  Z12, Z2, Z14
+	VFMADD231PS  Z13, Z8, Z14
+	VMOVUPS      Z14, 128(SI)
+	VMOVUPS      192(SI), Z14
+	VFMADD231PS  Z12, Z3, Z14
+	VFMADD231PS  Z13, Z9, Z14
+	VMOVUPS      Z14, 192(SI)
+	VMOVUPS      256(SI), Z14
+	VFMADD231PS  Z12, Z4, Z14
+	VFMADD231PS  Z13, Z10, Z14
+	VMOVUPS      Z14, 256(SI)
+	VMOVUPS      320(SI), Z14
+	VFMADD231PS  Z12, Z5, Z14
+	VFMADD231PS  Z13, Z11, Z14
+	VMOVUPS      Z14, 320(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm4x1AVX512(t *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x1AVX512(SB), NOSPLIT, $0-8
@@ -18082,7 +8757,7 @@ TEXT ·spmm4x1AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), CX
 
 row:
-	MOVQ       128(AX), BX
+	MOVQ       120(AX), BX
 	CMPQ       BX, 24(AX)
 	JGE        done
 	MOVQ       16(AX), SI
@@ -18107,7 +8782,7 @@ row:
 	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
-	MOVQ       BX, 128(AX)
+	MOVQ       BX, 120(AX)
 	MOVQ       104(AX), BX
 	MOVQ       32(AX), R8
 	MOVLQSX    (R8)(SI*4), DI
@@ -18175,6 +8850,88 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter4x1AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter4x1AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI)(R10*1), Z0
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI)(R10*1), Z1
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI)(R10*1), Z2
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI)(R10*1), Z3
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z4
+	VBROADCASTSS (R9), Z5
+	VFMADD231PS  Z5, Z0, Z4
+	VBROADCASTSS 4(R9), Z5
+	VFMADD231PS  Z5, Z1, Z4
+	VBROADCASTSS 8(R9), Z5
+	VFMADD231PS  Z5, Z2, Z4
+	VBROADCASTSS 12(R9), Z5
+	VFMADD231PS  Z5, Z3, Z4
+	VMOVUPS      Z4, (SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm4x2AVX512(t *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x2AVX512(SB), NOSPLIT, $0-8
@@ -18185,7 +8942,7 @@ TEXT ·spmm4x2AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -18214,7 +8971,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -18299,6 +9056,102 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter4x2AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter4x2AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    (SI)(R10*1), Z1
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z2
+	VMOVUPS    (SI)(R10*1), Z3
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z4
+	VMOVUPS    (SI)(R10*1), Z5
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z6
+	VMOVUPS    (SI)(R10*1), Z7
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z8
+	VMOVUPS      64(SI), Z9
+	VBROADCASTSS (R9), Z10
+	VFMADD231PS  Z10, Z0, Z8
+	VFMADD231PS  Z10, Z1, Z9
+	VBROADCASTSS 4(R9), Z10
+	VFMADD231PS  Z10, Z2, Z8
+	VFMADD231PS  Z10, Z3, Z9
+	VBROADCASTSS 8(R9), Z10
+	VFMADD231PS  Z10, Z4, Z8
+	VFMADD231PS  Z10, Z5, Z9
+	VBROADCASTSS 12(R9), Z10
+	VFMADD231PS  Z10, Z6, Z8
+	VFMADD231PS  Z10, Z7, Z9
+	VMOVUPS      Z8, (SI)
+	VMOVUPS      Z9, 64(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm4x3AVX512(t *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x3AVX512(SB), NOSPLIT, $0-8
@@ -18309,7 +9162,7 @@ TEXT ·spmm4x3AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -18342,7 +9195,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -18444,6 +9297,116 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter4x3AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter4x3AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    (SI)(R10*1), Z2
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z3
+	VMOVUPS    64(SI), Z4
+	VMOVUPS    (SI)(R10*1), Z5
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z6
+	VMOVUPS    64(SI), Z7
+	VMOVUPS    (SI)(R10*1), Z8
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z9
+	VMOVUPS    64(SI), Z10
+	VMOVUPS    (SI)(R10*1), Z11
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z12
+	VMOVUPS      64(SI), Z13
+	VMOVUPS      128(SI), Z14
+	VBROADCASTSS (R9), Z15
+	VFMADD231PS  Z15, Z0, Z12
+	VFMADD231PS  Z15, Z1, Z13
+	VFMADD231PS  Z15, Z2, Z14
+	VBROADCASTSS 4(R9), Z15
+	VFMADD231PS  Z15, Z3, Z12
+	VFMADD231PS  Z15, Z4, Z13
+	VFMADD231PS  Z15, Z5, Z14
+	VBROADCASTSS 8(R9), Z15
+	VFMADD231PS  Z15, Z6, Z12
+	VFMADD231PS  Z15, Z7, Z13
+	VFMADD231PS  Z15, Z8, Z14
+	VBROADCASTSS 12(R9), Z15
+	VFMADD231PS  Z15, Z9, Z12
+	VFMADD231PS  Z15, Z10, Z13
+	VFMADD231PS  Z15, Z11, Z14
+	VMOVUPS      Z12, (SI)
+	VMOVUPS      Z13, 64(SI)
+	VMOVUPS      Z14, 128(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm4x4AVX512(t *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x4AVX512(SB), NOSPLIT, $0-8
@@ -18454,7 +9417,7 @@ TEXT ·spmm4x4AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -18491,7 +9454,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -18610,6 +9573,130 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter4x4AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter4x4AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    (SI)(R10*1), Z3
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z4
+	VMOVUPS    64(SI), Z5
+	VMOVUPS    128(SI), Z6
+	VMOVUPS    (SI)(R10*1), Z7
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z8
+	VMOVUPS    64(SI), Z9
+	VMOVUPS    128(SI), Z10
+	VMOVUPS    (SI)(R10*1), Z11
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z12
+	VMOVUPS    64(SI), Z13
+	VMOVUPS    128(SI), Z14
+	VMOVUPS    (SI)(R10*1), Z15
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	VMOVUPS      128(SI), Z18
+	VMOVUPS      192(SI), Z19
+	VBROADCASTSS (R9), Z20
+	VFMADD231PS  Z20, Z0, Z16
+	VFMADD231PS  Z20, Z1, Z17
+	VFMADD231PS  Z20, Z2, Z18
+	VFMADD231PS  Z20, Z3, Z19
+	VBROADCASTSS 4(R9), Z20
+	VFMADD231PS  Z20, Z4, Z16
+	VFMADD231PS  Z20, Z5, Z17
+	VFMADD231PS  Z20, Z6, Z18
+	VFMADD231PS  Z20, Z7, Z19
+	VBROADCASTSS 8(R9), Z20
+	VFMADD231PS  Z20, Z8, Z16
+	VFMADD231PS  Z20, Z9, Z17
+	VFMADD231PS  Z20, Z10, Z18
+	VFMADD231PS  Z20, Z11, Z19
+	VBROADCASTSS 12(R9), Z20
+	VFMADD231PS  Z20, Z12, Z16
+	VFMADD231PS  Z20, Z13, Z17
+	VFMADD231PS  Z20, Z14, Z18
+	VFMADD231PS  Z20, Z15, Z19
+	VMOVUPS      Z16, (SI)
+	VMOVUPS      Z17, 64(SI)
+	VMOVUPS      Z18, 128(SI)
+	VMOVUPS      Z19, 192(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm4x5AVX512(t *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x5AVX512(SB), NOSPLIT, $0-8
@@ -18620,7 +9707,7 @@ TEXT ·spmm4x5AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -18661,7 +9748,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -18797,6 +9884,144 @@ done:
 	VZEROUPPER
 	RET
 
+// func scatter4x5AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter4x5AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VMOVUPS    (SI)(R10*1), Z4
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z5
+	VMOVUPS    64(SI), Z6
+	VMOVUPS    128(SI), Z7
+	VMOVUPS    192(SI), Z8
+	VMOVUPS    (SI)(R10*1), Z9
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z10
+	VMOVUPS    64(SI), Z11
+	VMOVUPS    128(SI), Z12
+	VMOVUPS    192(SI), Z13
+	VMOVUPS    (SI)(R10*1), Z14
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z15
+	VMOVUPS    64(SI), Z16
+	VMOVUPS    128(SI), Z17
+	VMOVUPS    192(SI), Z18
+	VMOVUPS    (SI)(R10*1), Z19
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z20
+	VMOVUPS      64(SI), Z21
+	VMOVUPS      128(SI), Z22
+	VMOVUPS      192(SI), Z23
+	VMOVUPS      256(SI), Z24
+	VBROADCASTSS (R9), Z25
+	VFMADD231PS  Z25, Z0, Z20
+	VFMADD231PS  Z25, Z1, Z21
+	VFMADD231PS  Z25, Z2, Z22
+	VFMADD231PS  Z25, Z3, Z23
+	VFMADD231PS  Z25, Z4, Z24
+	VBROADCASTSS 4(R9), Z25
+	VFMADD231PS  Z25, Z5, Z20
+	VFMADD231PS  Z25, Z6, Z21
+	VFMADD231PS  Z25, Z7, Z22
+	VFMADD231PS  Z25, Z8, Z23
+	VFMADD231PS  Z25, Z9, Z24
+	VBROADCASTSS 8(R9), Z25
+	VFMADD231PS  Z25, Z10, Z20
+	VFMADD231PS  Z25, Z11, Z21
+	VFMADD231PS  Z25, Z12, Z22
+	VFMADD231PS  Z25, Z13, Z23
+	VFMADD231PS  Z25, Z14, Z24
+	VBROADCASTSS 12(R9), Z25
+	VFMADD231PS  Z25, Z15, Z20
+	VFMADD231PS  Z25, Z16, Z21
+	VFMADD231PS  Z25, Z17, Z22
+	VFMADD231PS  Z25, Z18, Z23
+	VFMADD231PS  Z25, Z19, Z24
+	VMOVUPS      Z20, (SI)
+	VMOVUPS      Z21, 64(SI)
+	VMOVUPS      Z22, 128(SI)
+	VMOVUPS      Z23, 192(SI)
+	VMOVUPS      Z24, 256(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
+
+done:
+	VZEROUPPER
+	RET
+
 // func spmm4x6AVX512(t *byte)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
 TEXT ·spmm4x6AVX512(SB), NOSPLIT, $0-8
@@ -18807,7 +10032,7 @@ TEXT ·spmm4x6AVX512(SB), NOSPLIT, $0-8
 	ADDQ 88(AX), DX
 
 row:
-	MOVQ       128(AX), SI
+	MOVQ       120(AX), SI
 	CMPQ       SI, 24(AX)
 	JGE        done
 	MOVQ       16(AX), DI
@@ -18852,7 +10077,7 @@ row:
 	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
-	MOVQ       SI, 128(AX)
+	MOVQ       SI, 120(AX)
 	MOVQ       104(AX), SI
 	MOVQ       32(AX), R9
 	MOVLQSX    (R9)(DI*4), R8
@@ -19000,6 +10225,158 @@ store:
 	VMOVUPS Z22, 256(R13)
 	VMOVUPS Z23, (R13)(SI*1)
 	JMP     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func scatter4x6AVX512(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·scatter4x6AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 56(AX), DX
+
+row:
+	MOVQ       120(AX), BX
+	CMPQ       BX, 24(AX)
+	JGE        done
+	MOVQ       16(AX), SI
+	LEAQ       (SI)(BX*4), SI
+	MOVLQSX    4(SI), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    (R9)(DI*4), R8
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	ADDQ       64(AX), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	PREFETCHT0 256(DI)
+	PREFETCHT0 320(DI)
+	MOVQ       40(AX), R9
+	PREFETCHT0 (R9)(R8*2)
+	IMULQ      104(AX), R8
+	ADDQ       48(AX), R8
+	PREFETCHT0 (R8)
+	MOVLQSX    (SI), SI
+	INCQ       BX
+	MOVQ       BX, 120(AX)
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), R8
+	MOVLQSX    (R8)(SI*4), DI
+	MOVLQSX    4(R8)(SI*4), R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       DI, R9
+	IMULQ      BX, R9
+	ADDQ       48(AX), R9
+	MOVQ       40(AX), R10
+	LEAQ       (R10)(DI*2), DI
+	LEAQ       (R10)(R8*2), R8
+	CMPQ       DI, R8
+	JE         row
+	MOVQ       96(AX), R10
+	VMOVUPS    (SI), Z0
+	VMOVUPS    64(SI), Z1
+	VMOVUPS    128(SI), Z2
+	VMOVUPS    192(SI), Z3
+	VMOVUPS    256(SI), Z4
+	VMOVUPS    (SI)(R10*1), Z5
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z6
+	VMOVUPS    64(SI), Z7
+	VMOVUPS    128(SI), Z8
+	VMOVUPS    192(SI), Z9
+	VMOVUPS    256(SI), Z10
+	VMOVUPS    (SI)(R10*1), Z11
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z12
+	VMOVUPS    64(SI), Z13
+	VMOVUPS    128(SI), Z14
+	VMOVUPS    192(SI), Z15
+	VMOVUPS    256(SI), Z16
+	VMOVUPS    (SI)(R10*1), Z17
+	ADDQ       64(AX), SI
+	VMOVUPS    (SI), Z18
+	VMOVUPS    64(SI), Z19
+	VMOVUPS    128(SI), Z20
+	VMOVUPS    192(SI), Z21
+	VMOVUPS    256(SI), Z22
+	VMOVUPS    (SI)(R10*1), Z23
+
+entry:
+	MOVWQZX      (DI), SI
+	IMULQ        DX, SI
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z24
+	VMOVUPS      64(SI), Z25
+	VMOVUPS      128(SI), Z26
+	VMOVUPS      192(SI), Z27
+	VMOVUPS      256(SI), Z28
+	VMOVUPS      320(SI), Z29
+	VBROADCASTSS (R9), Z30
+	VFMADD231PS  Z30, Z0, Z24
+	VFMADD231PS  Z30, Z1, Z25
+	VFMADD231PS  Z30, Z2, Z26
+	VFMADD231PS  Z30, Z3, Z27
+	VFMADD231PS  Z30, Z4, Z28
+	VFMADD231PS  Z30, Z5, Z29
+	VBROADCASTSS 4(R9), Z30
+	VFMADD231PS  Z30, Z6, Z24
+	VFMADD231PS  Z30, Z7, Z25
+	VFMADD231PS  Z30, Z8, Z26
+	VFMADD231PS  Z30, Z9, Z27
+	VFMADD231PS  Z30, Z10, Z28
+	VFMADD231PS  Z30, Z11, Z29
+	VBROADCASTSS 8(R9), Z30
+	VFMADD231PS  Z30, Z12, Z24
+	VFMADD231PS  Z30, Z13, Z25
+	VFMADD231PS  Z30, Z14, Z26
+	VFMADD231PS  Z30, Z15, Z27
+	VFMADD231PS  Z30, Z16, Z28
+	VFMADD231PS  Z30, Z17, Z29
+	VBROADCASTSS 12(R9), Z30
+	VFMADD231PS  Z30, Z18, Z24
+	VFMADD231PS  Z30, Z19, Z25
+	VFMADD231PS  Z30, Z20, Z26
+	VFMADD231PS  Z30, Z21, Z27
+	VFMADD231PS  Z30, Z22, Z28
+	VFMADD231PS  Z30, Z23, Z29
+	VMOVUPS      Z24, (SI)
+	VMOVUPS      Z25, 64(SI)
+	VMOVUPS      Z26, 128(SI)
+	VMOVUPS      Z27, 192(SI)
+	VMOVUPS      Z28, 256(SI)
+	VMOVUPS      Z29, 320(SI)
+	ADDQ         $0x02, DI
+	ADDQ         BX, R9
+	CMPQ         DI, R8
+	JNE          entry
+	JMP          row
 
 done:
 	VZEROUPPER

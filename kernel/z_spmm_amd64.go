@@ -4,535 +4,420 @@
 
 package kernel
 
-// spmm1x1AVX2 adds up 1 input rows an entry with 1 vectors of columns.
+// spmm1x1AVX2 multiplies rows with 1 vectors of columns.
 //
 //go:noescape
 func spmm1x1AVX2(t *byte)
 
-// spmmt2x1AVX2 adds up 2 input rows an entry with 1 vectors of columns.
-//
-//go:noescape
-func spmmt2x1AVX2(t *byte)
-
-// spmmt4x1AVX2 adds up 4 input rows an entry with 1 vectors of columns.
-//
-//go:noescape
-func spmmt4x1AVX2(t *byte)
-
-// spmm1x2AVX2 adds up 1 input rows an entry with 2 vectors of columns.
+// spmm1x2AVX2 multiplies rows with 2 vectors of columns.
 //
 //go:noescape
 func spmm1x2AVX2(t *byte)
 
-// spmmt2x2AVX2 adds up 2 input rows an entry with 2 vectors of columns.
-//
-//go:noescape
-func spmmt2x2AVX2(t *byte)
-
-// spmmt4x2AVX2 adds up 4 input rows an entry with 2 vectors of columns.
-//
-//go:noescape
-func spmmt4x2AVX2(t *byte)
-
-// spmm1x3AVX2 adds up 1 input rows an entry with 3 vectors of columns.
+// spmm1x3AVX2 multiplies rows with 3 vectors of columns.
 //
 //go:noescape
 func spmm1x3AVX2(t *byte)
 
-// spmmt2x3AVX2 adds up 2 input rows an entry with 3 vectors of columns.
-//
-//go:noescape
-func spmmt2x3AVX2(t *byte)
-
-// spmmt4x3AVX2 adds up 4 input rows an entry with 3 vectors of columns.
-//
-//go:noescape
-func spmmt4x3AVX2(t *byte)
-
-// spmm1x4AVX2 adds up 1 input rows an entry with 4 vectors of columns.
+// spmm1x4AVX2 multiplies rows with 4 vectors of columns.
 //
 //go:noescape
 func spmm1x4AVX2(t *byte)
 
-// spmmt2x4AVX2 adds up 2 input rows an entry with 4 vectors of columns.
-//
-//go:noescape
-func spmmt2x4AVX2(t *byte)
-
-// spmmt4x4AVX2 adds up 4 input rows an entry with 4 vectors of columns.
-//
-//go:noescape
-func spmmt4x4AVX2(t *byte)
-
-// spmm1x5AVX2 adds up 1 input rows an entry with 5 vectors of columns.
+// spmm1x5AVX2 multiplies rows with 5 vectors of columns.
 //
 //go:noescape
 func spmm1x5AVX2(t *byte)
 
-// spmmt2x5AVX2 adds up 2 input rows an entry with 5 vectors of columns.
-//
-//go:noescape
-func spmmt2x5AVX2(t *byte)
-
-// spmmt4x5AVX2 adds up 4 input rows an entry with 5 vectors of columns.
-//
-//go:noescape
-func spmmt4x5AVX2(t *byte)
-
-// spmm1x6AVX2 adds up 1 input rows an entry with 6 vectors of columns.
+// spmm1x6AVX2 multiplies rows with 6 vectors of columns.
 //
 //go:noescape
 func spmm1x6AVX2(t *byte)
 
-// spmmt2x6AVX2 adds up 2 input rows an entry with 6 vectors of columns.
-//
-//go:noescape
-func spmmt2x6AVX2(t *byte)
-
-// spmmt4x6AVX2 adds up 4 input rows an entry with 6 vectors of columns.
-//
-//go:noescape
-func spmmt4x6AVX2(t *byte)
-
-// spmm1x7AVX2 adds up 1 input rows an entry with 7 vectors of columns.
+// spmm1x7AVX2 multiplies rows with 7 vectors of columns.
 //
 //go:noescape
 func spmm1x7AVX2(t *byte)
 
-// spmmt2x7AVX2 adds up 2 input rows an entry with 7 vectors of columns.
-//
-//go:noescape
-func spmmt2x7AVX2(t *byte)
-
-// spmmt4x7AVX2 adds up 4 input rows an entry with 7 vectors of columns.
-//
-//go:noescape
-func spmmt4x7AVX2(t *byte)
-
-// spmm1x8AVX2 adds up 1 input rows an entry with 8 vectors of columns.
+// spmm1x8AVX2 multiplies rows with 8 vectors of columns.
 //
 //go:noescape
 func spmm1x8AVX2(t *byte)
 
-// spmmt2x8AVX2 adds up 2 input rows an entry with 8 vectors of columns.
-//
-//go:noescape
-func spmmt2x8AVX2(t *byte)
-
-// spmmt4x8AVX2 adds up 4 input rows an entry with 8 vectors of columns.
-//
-//go:noescape
-func spmmt4x8AVX2(t *byte)
-
-// spmm1x9AVX2 adds up 1 input rows an entry with 9 vectors of columns.
+// spmm1x9AVX2 multiplies rows with 9 vectors of columns.
 //
 //go:noescape
 func spmm1x9AVX2(t *byte)
 
-// spmmt2x9AVX2 adds up 2 input rows an entry with 9 vectors of columns.
-//
-//go:noescape
-func spmmt2x9AVX2(t *byte)
-
-// spmmt4x9AVX2 adds up 4 input rows an entry with 9 vectors of columns.
-//
-//go:noescape
-func spmmt4x9AVX2(t *byte)
-
-// spmm1x10AVX2 adds up 1 input rows an entry with 10 vectors of columns.
+// spmm1x10AVX2 multiplies rows with 10 vectors of columns.
 //
 //go:noescape
 func spmm1x10AVX2(t *byte)
 
-// spmmt2x10AVX2 adds up 2 input rows an entry with 10 vectors of columns.
-//
-//go:noescape
-func spmmt2x10AVX2(t *byte)
-
-// spmmt4x10AVX2 adds up 4 input rows an entry with 10 vectors of columns.
-//
-//go:noescape
-func spmmt4x10AVX2(t *byte)
-
-// spmm1x11AVX2 adds up 1 input rows an entry with 11 vectors of columns.
+// spmm1x11AVX2 multiplies rows with 11 vectors of columns.
 //
 //go:noescape
 func spmm1x11AVX2(t *byte)
 
-// spmmt2x11AVX2 adds up 2 input rows an entry with 11 vectors of columns.
-//
-//go:noescape
-func spmmt2x11AVX2(t *byte)
-
-// spmmt4x11AVX2 adds up 4 input rows an entry with 11 vectors of columns.
-//
-//go:noescape
-func spmmt4x11AVX2(t *byte)
-
-// spmm1x12AVX2 adds up 1 input rows an entry with 12 vectors of columns.
+// spmm1x12AVX2 multiplies rows with 12 vectors of columns.
 //
 //go:noescape
 func spmm1x12AVX2(t *byte)
 
-// spmmt2x12AVX2 adds up 2 input rows an entry with 12 vectors of columns.
-//
-//go:noescape
-func spmmt2x12AVX2(t *byte)
-
-// spmmt4x12AVX2 adds up 4 input rows an entry with 12 vectors of columns.
-//
-//go:noescape
-func spmmt4x12AVX2(t *byte)
-
-// spmm1x13AVX2 adds up 1 input rows an entry with 13 vectors of columns.
+// spmm1x13AVX2 multiplies rows with 13 vectors of columns.
 //
 //go:noescape
 func spmm1x13AVX2(t *byte)
 
-// spmmt2x13AVX2 adds up 2 input rows an entry with 13 vectors of columns.
-//
-//go:noescape
-func spmmt2x13AVX2(t *byte)
-
-// spmmt4x13AVX2 adds up 4 input rows an entry with 13 vectors of columns.
-//
-//go:noescape
-func spmmt4x13AVX2(t *byte)
-
-// spmm1x14AVX2 adds up 1 input rows an entry with 14 vectors of columns.
+// spmm1x14AVX2 multiplies rows with 14 vectors of columns.
 //
 //go:noescape
 func spmm1x14AVX2(t *byte)
-
-// spmmt2x14AVX2 adds up 2 input rows an entry with 14 vectors of columns.
-//
-//go:noescape
-func spmmt2x14AVX2(t *byte)
-
-// spmmt4x14AVX2 adds up 4 input rows an entry with 14 vectors of columns.
-//
-//go:noescape
-func spmmt4x14AVX2(t *byte)
 
 // spmm2x1AVX2 multiplies rows in blocks of 2 with 1 vectors of columns.
 //
 //go:noescape
 func spmm2x1AVX2(t *byte)
 
+// scatter1x1AVX2 adds blocks of 1 rows, transposed, with 1 vectors of columns.
+//
+//go:noescape
+func scatter1x1AVX2(t *byte)
+
+// scatter2x1AVX2 adds blocks of 2 rows, transposed, with 1 vectors of columns.
+//
+//go:noescape
+func scatter2x1AVX2(t *byte)
+
 // spmm2x2AVX2 multiplies rows in blocks of 2 with 2 vectors of columns.
 //
 //go:noescape
 func spmm2x2AVX2(t *byte)
+
+// scatter1x2AVX2 adds blocks of 1 rows, transposed, with 2 vectors of columns.
+//
+//go:noescape
+func scatter1x2AVX2(t *byte)
+
+// scatter2x2AVX2 adds blocks of 2 rows, transposed, with 2 vectors of columns.
+//
+//go:noescape
+func scatter2x2AVX2(t *byte)
 
 // spmm2x3AVX2 multiplies rows in blocks of 2 with 3 vectors of columns.
 //
 //go:noescape
 func spmm2x3AVX2(t *byte)
 
+// scatter1x3AVX2 adds blocks of 1 rows, transposed, with 3 vectors of columns.
+//
+//go:noescape
+func scatter1x3AVX2(t *byte)
+
+// scatter2x3AVX2 adds blocks of 2 rows, transposed, with 3 vectors of columns.
+//
+//go:noescape
+func scatter2x3AVX2(t *byte)
+
 // spmm2x4AVX2 multiplies rows in blocks of 2 with 4 vectors of columns.
 //
 //go:noescape
 func spmm2x4AVX2(t *byte)
+
+// scatter1x4AVX2 adds blocks of 1 rows, transposed, with 4 vectors of columns.
+//
+//go:noescape
+func scatter1x4AVX2(t *byte)
+
+// scatter2x4AVX2 adds blocks of 2 rows, transposed, with 4 vectors of columns.
+//
+//go:noescape
+func scatter2x4AVX2(t *byte)
 
 // spmm2x5AVX2 multiplies rows in blocks of 2 with 5 vectors of columns.
 //
 //go:noescape
 func spmm2x5AVX2(t *byte)
 
+// scatter1x5AVX2 adds blocks of 1 rows, transposed, with 5 vectors of columns.
+//
+//go:noescape
+func scatter1x5AVX2(t *byte)
+
+// scatter2x5AVX2 adds blocks of 2 rows, transposed, with 5 vectors of columns.
+//
+//go:noescape
+func scatter2x5AVX2(t *byte)
+
 // spmm2x6AVX2 multiplies rows in blocks of 2 with 6 vectors of columns.
 //
 //go:noescape
 func spmm2x6AVX2(t *byte)
+
+// scatter1x6AVX2 adds blocks of 1 rows, transposed, with 6 vectors of columns.
+//
+//go:noescape
+func scatter1x6AVX2(t *byte)
+
+// scatter2x6AVX2 adds blocks of 2 rows, transposed, with 6 vectors of columns.
+//
+//go:noescape
+func scatter2x6AVX2(t *byte)
 
 // spmm4x1AVX2 multiplies rows in blocks of 4 with 1 vectors of columns.
 //
 //go:noescape
 func spmm4x1AVX2(t *byte)
 
+// scatter4x1AVX2 adds blocks of 4 rows, transposed, with 1 vectors of columns.
+//
+//go:noescape
+func scatter4x1AVX2(t *byte)
+
 // spmm4x2AVX2 multiplies rows in blocks of 4 with 2 vectors of columns.
 //
 //go:noescape
 func spmm4x2AVX2(t *byte)
+
+// scatter4x2AVX2 adds blocks of 4 rows, transposed, with 2 vectors of columns.
+//
+//go:noescape
+func scatter4x2AVX2(t *byte)
 
 // spmm4x3AVX2 multiplies rows in blocks of 4 with 3 vectors of columns.
 //
 //go:noescape
 func spmm4x3AVX2(t *byte)
 
+// scatter4x3AVX2 adds blocks of 4 rows, transposed, with 3 vectors of columns.
+//
+//go:noescape
+func scatter4x3AVX2(t *byte)
+
 // packRowsAVX2 copies rows of so many vectors (at least one); strides and the places of the last vector are in bytes.
 //
 //go:noescape
 func packRowsAVX2(dst *float32, src *float32, rows int, vectors int, lddst int, ldsrc int, lastdst int, lastsrc int, mask *int32)
 
-// spmm1x1AVX512 adds up 1 input rows an entry with 1 vectors of columns.
+// spmm1x1AVX512 multiplies rows with 1 vectors of columns.
 //
 //go:noescape
 func spmm1x1AVX512(t *byte)
 
-// spmmt2x1AVX512 adds up 2 input rows an entry with 1 vectors of columns.
-//
-//go:noescape
-func spmmt2x1AVX512(t *byte)
-
-// spmmt4x1AVX512 adds up 4 input rows an entry with 1 vectors of columns.
-//
-//go:noescape
-func spmmt4x1AVX512(t *byte)
-
-// spmm1x2AVX512 adds up 1 input rows an entry with 2 vectors of columns.
+// spmm1x2AVX512 multiplies rows with 2 vectors of columns.
 //
 //go:noescape
 func spmm1x2AVX512(t *byte)
 
-// spmmt2x2AVX512 adds up 2 input rows an entry with 2 vectors of columns.
-//
-//go:noescape
-func spmmt2x2AVX512(t *byte)
-
-// spmmt4x2AVX512 adds up 4 input rows an entry with 2 vectors of columns.
-//
-//go:noescape
-func spmmt4x2AVX512(t *byte)
-
-// spmm1x3AVX512 adds up 1 input rows an entry with 3 vectors of columns.
+// spmm1x3AVX512 multiplies rows with 3 vectors of columns.
 //
 //go:noescape
 func spmm1x3AVX512(t *byte)
 
-// spmmt2x3AVX512 adds up 2 input rows an entry with 3 vectors of columns.
-//
-//go:noescape
-func spmmt2x3AVX512(t *byte)
-
-// spmmt4x3AVX512 adds up 4 input rows an entry with 3 vectors of columns.
-//
-//go:noescape
-func spmmt4x3AVX512(t *byte)
-
-// spmm1x4AVX512 adds up 1 input rows an entry with 4 vectors of columns.
+// spmm1x4AVX512 multiplies rows with 4 vectors of columns.
 //
 //go:noescape
 func spmm1x4AVX512(t *byte)
 
-// spmmt2x4AVX512 adds up 2 input rows an entry with 4 vectors of columns.
-//
-//go:noescape
-func spmmt2x4AVX512(t *byte)
-
-// spmmt4x4AVX512 adds up 4 input rows an entry with 4 vectors of columns.
-//
-//go:noescape
-func spmmt4x4AVX512(t *byte)
-
-// spmm1x5AVX512 adds up 1 input rows an entry with 5 vectors of columns.
+// spmm1x5AVX512 multiplies rows with 5 vectors of columns.
 //
 //go:noescape
 func spmm1x5AVX512(t *byte)
 
-// spmmt2x5AVX512 adds up 2 input rows an entry with 5 vectors of columns.
-//
-//go:noescape
-func spmmt2x5AVX512(t *byte)
-
-// spmmt4x5AVX512 adds up 4 input rows an entry with 5 vectors of columns.
-//
-//go:noescape
-func spmmt4x5AVX512(t *byte)
-
-// spmm1x6AVX512 adds up 1 input rows an entry with 6 vectors of columns.
+// spmm1x6AVX512 multiplies rows with 6 vectors of columns.
 //
 //go:noescape
 func spmm1x6AVX512(t *byte)
 
-// spmmt2x6AVX512 adds up 2 input rows an entry with 6 vectors of columns.
-//
-//go:noescape
-func spmmt2x6AVX512(t *byte)
-
-// spmmt4x6AVX512 adds up 4 input rows an entry with 6 vectors of columns.
-//
-//go:noescape
-func spmmt4x6AVX512(t *byte)
-
-// spmm1x7AVX512 adds up 1 input rows an entry with 7 vectors of columns.
+// spmm1x7AVX512 multiplies rows with 7 vectors of columns.
 //
 //go:noescape
 func spmm1x7AVX512(t *byte)
 
-// spmmt2x7AVX512 adds up 2 input rows an entry with 7 vectors of columns.
-//
-//go:noescape
-func spmmt2x7AVX512(t *byte)
-
-// spmmt4x7AVX512 adds up 4 input rows an entry with 7 vectors of columns.
-//
-//go:noescape
-func spmmt4x7AVX512(t *byte)
-
-// spmm1x8AVX512 adds up 1 input rows an entry with 8 vectors of columns.
+// spmm1x8AVX512 multiplies rows with 8 vectors of columns.
 //
 //go:noescape
 func spmm1x8AVX512(t *byte)
 
-// spmmt2x8AVX512 adds up 2 input rows an entry with 8 vectors of columns.
-//
-//go:noescape
-func spmmt2x8AVX512(t *byte)
-
-// spmmt4x8AVX512 adds up 4 input rows an entry with 8 vectors of columns.
-//
-//go:noescape
-func spmmt4x8AVX512(t *byte)
-
-// spmm1x9AVX512 adds up 1 input rows an entry with 9 vectors of columns.
+// spmm1x9AVX512 multiplies rows with 9 vectors of columns.
 //
 //go:noescape
 func spmm1x9AVX512(t *byte)
 
-// spmmt2x9AVX512 adds up 2 input rows an entry with 9 vectors of columns.
-//
-//go:noescape
-func spmmt2x9AVX512(t *byte)
-
-// spmmt4x9AVX512 adds up 4 input rows an entry with 9 vectors of columns.
-//
-//go:noescape
-func spmmt4x9AVX512(t *byte)
-
-// spmm1x10AVX512 adds up 1 input rows an entry with 10 vectors of columns.
+// spmm1x10AVX512 multiplies rows with 10 vectors of columns.
 //
 //go:noescape
 func spmm1x10AVX512(t *byte)
 
-// spmmt2x10AVX512 adds up 2 input rows an entry with 10 vectors of columns.
-//
-//go:noescape
-func spmmt2x10AVX512(t *byte)
-
-// spmmt4x10AVX512 adds up 4 input rows an entry with 10 vectors of columns.
-//
-//go:noescape
-func spmmt4x10AVX512(t *byte)
-
-// spmm1x11AVX512 adds up 1 input rows an entry with 11 vectors of columns.
+// spmm1x11AVX512 multiplies rows with 11 vectors of columns.
 //
 //go:noescape
 func spmm1x11AVX512(t *byte)
 
-// spmmt2x11AVX512 adds up 2 input rows an entry with 11 vectors of columns.
-//
-//go:noescape
-func spmmt2x11AVX512(t *byte)
-
-// spmmt4x11AVX512 adds up 4 input rows an entry with 11 vectors of columns.
-//
-//go:noescape
-func spmmt4x11AVX512(t *byte)
-
-// spmm1x12AVX512 adds up 1 input rows an entry with 12 vectors of columns.
+// spmm1x12AVX512 multiplies rows with 12 vectors of columns.
 //
 //go:noescape
 func spmm1x12AVX512(t *byte)
 
-// spmmt2x12AVX512 adds up 2 input rows an entry with 12 vectors of columns.
-//
-//go:noescape
-func spmmt2x12AVX512(t *byte)
-
-// spmmt4x12AVX512 adds up 4 input rows an entry with 12 vectors of columns.
-//
-//go:noescape
-func spmmt4x12AVX512(t *byte)
-
-// spmm1x13AVX512 adds up 1 input rows an entry with 13 vectors of columns.
+// spmm1x13AVX512 multiplies rows with 13 vectors of columns.
 //
 //go:noescape
 func spmm1x13AVX512(t *byte)
 
-// spmmt2x13AVX512 adds up 2 input rows an entry with 13 vectors of columns.
-//
-//go:noescape
-func spmmt2x13AVX512(t *byte)
-
-// spmmt4x13AVX512 adds up 4 input rows an entry with 13 vectors of columns.
-//
-//go:noescape
-func spmmt4x13AVX512(t *byte)
-
-// spmm1x14AVX512 adds up 1 input rows an entry with 14 vectors of columns.
+// spmm1x14AVX512 multiplies rows with 14 vectors of columns.
 //
 //go:noescape
 func spmm1x14AVX512(t *byte)
-
-// spmmt2x14AVX512 adds up 2 input rows an entry with 14 vectors of columns.
-//
-//go:noescape
-func spmmt2x14AVX512(t *byte)
-
-// spmmt4x14AVX512 adds up 4 input rows an entry with 14 vectors of columns.
-//
-//go:noescape
-func spmmt4x14AVX512(t *byte)
 
 // spmm2x1AVX512 multiplies rows in blocks of 2 with 1 vectors of columns.
 //
 //go:noescape
 func spmm2x1AVX512(t *byte)
 
+// scatter1x1AVX512 adds blocks of 1 rows, transposed, with 1 vectors of columns.
+//
+//go:noescape
+func scatter1x1AVX512(t *byte)
+
+// scatter2x1AVX512 adds blocks of 2 rows, transposed, with 1 vectors of columns.
+//
+//go:noescape
+func scatter2x1AVX512(t *byte)
+
 // spmm2x2AVX512 multiplies rows in blocks of 2 with 2 vectors of columns.
 //
 //go:noescape
 func spmm2x2AVX512(t *byte)
+
+// scatter1x2AVX512 adds blocks of 1 rows, transposed, with 2 vectors of columns.
+//
+//go:noescape
+func scatter1x2AVX512(t *byte)
+
+// scatter2x2AVX512 adds blocks of 2 rows, transposed, with 2 vectors of columns.
+//
+//go:noescape
+func scatter2x2AVX512(t *byte)
 
 // spmm2x3AVX512 multiplies rows in blocks of 2 with 3 vectors of columns.
 //
 //go:noescape
 func spmm2x3AVX512(t *byte)
 
+// scatter1x3AVX512 adds blocks of 1 rows, transposed, with 3 vectors of columns.
+//
+//go:noescape
+func scatter1x3AVX512(t *byte)
+
+// scatter2x3AVX512 adds blocks of 2 rows, transposed, with 3 vectors of columns.
+//
+//go:noescape
+func scatter2x3AVX512(t *byte)
+
 // spmm2x4AVX512 multiplies rows in blocks of 2 with 4 vectors of columns.
 //
 //go:noescape
 func spmm2x4AVX512(t *byte)
+
+// scatter1x4AVX512 adds blocks of 1 rows, transposed, with 4 vectors of columns.
+//
+//go:noescape
+func scatter1x4AVX512(t *byte)
+
+// scatter2x4AVX512 adds blocks of 2 rows, transposed, with 4 vectors of columns.
+//
+//go:noescape
+func scatter2x4AVX512(t *byte)
 
 // spmm2x5AVX512 multiplies rows in blocks of 2 with 5 vectors of columns.
 //
 //go:noescape
 func spmm2x5AVX512(t *byte)
 
+// scatter1x5AVX512 adds blocks of 1 rows, transposed, with 5 vectors of columns.
+//
+//go:noescape
+func scatter1x5AVX512(t *byte)
+
+// scatter2x5AVX512 adds blocks of 2 rows, transposed, with 5 vectors of columns.
+//
+//go:noescape
+func scatter2x5AVX512(t *byte)
+
 // spmm2x6AVX512 multiplies rows in blocks of 2 with 6 vectors of columns.
 //
 //go:noescape
 func spmm2x6AVX512(t *byte)
+
+// scatter1x6AVX512 adds blocks of 1 rows, transposed, with 6 vectors of columns.
+//
+//go:noescape
+func scatter1x6AVX512(t *byte)
+
+// scatter2x6AVX512 adds blocks of 2 rows, transposed, with 6 vectors of columns.
+//
+//go:noescape
+func scatter2x6AVX512(t *byte)
 
 // spmm4x1AVX512 multiplies rows in blocks of 4 with 1 vectors of columns.
 //
 //go:noescape
 func spmm4x1AVX512(t *byte)
 
+// scatter4x1AVX512 adds blocks of 4 rows, transposed, with 1 vectors of columns.
+//
+//go:noescape
+func scatter4x1AVX512(t *byte)
+
 // spmm4x2AVX512 multiplies rows in blocks of 4 with 2 vectors of columns.
 //
 //go:noescape
 func spmm4x2AVX512(t *byte)
+
+// scatter4x2AVX512 adds blocks of 4 rows, transposed, with 2 vectors of columns.
+//
+//go:noescape
+func scatter4x2AVX512(t *byte)
 
 // spmm4x3AVX512 multiplies rows in blocks of 4 with 3 vectors of columns.
 //
 //go:noescape
 func spmm4x3AVX512(t *byte)
 
+// scatter4x3AVX512 adds blocks of 4 rows, transposed, with 3 vectors of columns.
+//
+//go:noescape
+func scatter4x3AVX512(t *byte)
+
 // spmm4x4AVX512 multiplies rows in blocks of 4 with 4 vectors of columns.
 //
 //go:noescape
 func spmm4x4AVX512(t *byte)
+
+// scatter4x4AVX512 adds blocks of 4 rows, transposed, with 4 vectors of columns.
+//
+//go:noescape
+func scatter4x4AVX512(t *byte)
 
 // spmm4x5AVX512 multiplies rows in blocks of 4 with 5 vectors of columns.
 //
 //go:noescape
 func spmm4x5AVX512(t *byte)
 
+// scatter4x5AVX512 adds blocks of 4 rows, transposed, with 5 vectors of columns.
+//
+//go:noescape
+func scatter4x5AVX512(t *byte)
+
 // spmm4x6AVX512 multiplies rows in blocks of 4 with 6 vectors of columns.
 //
 //go:noescape
 func spmm4x6AVX512(t *byte)
+
+// scatter4x6AVX512 adds blocks of 4 rows, transposed, with 6 vectors of columns.
+//
+//go:noescape
+func scatter4x6AVX512(t *byte)
 
 // packRowsAVX512 copies rows of so many vectors (at least one); strides and the places of the last vector are in bytes.
 //

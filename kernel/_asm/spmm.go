@@ -14,15 +14,16 @@ func init() { ops["spmm"] = genSpMM }
 func genSpMM() {
 	for _, w := range widths {
 		for nv := 1; nv <= 14; nv++ {
-			w.several(1, nv)
-			w.several(2, nv)
-			w.several(4, nv)
+			w.several(nv)
 		}
 		for nv := 1; nv <= 6; nv++ {
 			w.blocks(2, nv)
+			w.scatter(1, nv)
+			w.scatter(2, nv)
 		}
 		for nv := 1; nv <= 3 || nv <= 6 && w.regs > 16; nv++ {
 			w.blocks(4, nv)
+			w.scatter(4, nv)
 		}
 		w.pack()
 	}
@@ -207,26 +208,19 @@ func (w width) block(s state, acc [][]reg.VecVirtual, in func(v int) Mem) {
 	}
 }
 
-// several generates the product for single rows, nv vectors wide, whose entries
-// stand for a rows of the input each (the transpose of blocks of a rows), or for
-// t.sub times a where a is 4.
+// several generates the product for single rows, nv vectors wide.
 //
 // A sum of nv vectors is nv chains of additions, too few to keep the arithmetic
 // busy where a tile is narrow. So two or four rows that have equally many entries
 // (the order makes them neighbours) are done together.
-func (w width) several(a, nv int) {
+func (w width) several(nv int) {
 	name := fmt.Sprintf("spmm1x%d%s", nv, w.suffix)
-	if a > 1 {
-		name = fmt.Sprintf("spmmt%dx%d%s", a, nv, w.suffix)
-	}
-	t := tileFunc(name, fmt.Sprintf("%s adds up %d input rows an entry with %d vectors of columns.", name, a, nv))
+	t := tileFunc(name, fmt.Sprintf("%s multiplies rows with %d vectors of columns.", name, nv))
 	x, ldx, lastx := field(t, "x"), field(t, "ldx"), field(t, "lastx")
-	if a == 1 {
-		ADDQ(x, lastx)
-	}
-	s := severalState{width: w, t: t, x: x, ldx: ldx, lastx: lastx, a: a, nv: nv}
+	ADDQ(x, lastx)
+	s := severalState{width: w, t: t, x: x, ldx: ldx, lastx: lastx, nv: nv}
 	group := 1
-	if nv <= 3 && a < 4 {
+	if nv <= 3 {
 		group = 4
 	} else if nv <= 7 {
 		group = 2
@@ -268,7 +262,7 @@ type severalState struct {
 	width
 	t             reg.Register
 	x, ldx, lastx reg.GPVirtual
-	a, nv         int
+	nv            int
 }
 
 // begin looks row r from order up: it leaves the address of its outputs in the
@@ -306,43 +300,19 @@ func (s severalState) together(at []reg.GPVirtual, count reg.GPVirtual, label st
 	JZ(LabelRef(label + "_store"))
 	Label(label + "_start")
 	columns, values := field(t, "columns"), field(t, "values")
-	var vals []reg.GPVirtual
-	if s.a == 4 {
-		vstride := field(t, "vstride")
-		for r := range at {
-			p := GP64()
-			MOVQ(at[r], p)
-			IMULQ(vstride, p)
-			ADDQ(values, p)
-			vals = append(vals, p)
-		}
-	}
 	Label(label + "_entry")
 	for r := range at {
 		k := GP64()
 		MOVWQZX(Mem{Base: columns, Index: at[r], Scale: 2}, k)
 		IMULQ(s.ldx, k)
-		switch s.a {
-		case 1:
-			s.add(acc[r], Mem{Base: values, Index: at[r], Scale: 4}, k)
-		case 2:
-			LEAQ(Mem{Base: s.x, Index: k, Scale: 2}, k)
-			s.add(acc[r], Mem{Base: values, Index: at[r], Scale: 8}, k)
-			ADDQ(s.ldx, k)
-			s.add(acc[r], Mem{Base: values, Index: at[r], Scale: 8, Disp: 4}, k)
-		case 4:
-			sub := field(t, "sub")
-			IMULQ(sub, k)
-			LEAQ(Mem{Base: s.x, Index: k, Scale: 4}, k)
-			quarter := fmt.Sprintf("%s_quarter%d", label, r)
-			Label(quarter)
-			for i := range 4 {
-				s.add(acc[r], Mem{Base: vals[r], Disp: 4 * i}, k)
-				ADDQ(s.ldx, k)
+		v := s.vec()
+		VBROADCASTSS(Mem{Base: values, Index: at[r], Scale: 4}, v)
+		for i := range acc[r] {
+			m := Mem{Base: s.x, Index: k, Scale: 1, Disp: i * s.bytes}
+			if i == s.nv-1 {
+				m = Mem{Base: s.lastx, Index: k, Scale: 1}
 			}
-			ADDQ(Imm(16), vals[r])
-			DECQ(sub)
-			JNZ(LabelRef(quarter))
+			VFMADD231PS(m, v, acc[r][i])
 		}
 		INCQ(at[r])
 	}
@@ -350,24 +320,6 @@ func (s severalState) together(at []reg.GPVirtual, count reg.GPVirtual, label st
 	JNZ(LabelRef(label + "_entry"))
 	Label(label + "_store")
 	s.outputs(t, acc, row, false)
-}
-
-// add adds a value times one row of X: the row at x+k for single rows, at k for
-// the others.
-func (s severalState) add(acc []reg.VecVirtual, value Mem, k reg.Register) {
-	v := s.vec()
-	VBROADCASTSS(value, v)
-	for i := range acc {
-		m := Mem{Base: s.x, Index: k, Scale: 1, Disp: i * s.bytes}
-		last := Mem{Base: s.lastx, Index: k, Scale: 1}
-		if s.a > 1 {
-			m = Mem{Base: k, Disp: i * s.bytes}
-		}
-		if i == len(acc)-1 {
-			m = last
-		}
-		VFMADD231PS(m, v, acc[i])
-	}
 }
 
 // pack generates the copy of rows of whole vectors, the last of which stands at

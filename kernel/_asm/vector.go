@@ -41,7 +41,7 @@ var tileFields = map[string]int{}
 
 func init() {
 	for i, name := range []string{"x", "y", "order", "n", "offsets", "columns", "values",
-		"ldx", "ldy", "group", "first", "lastx", "lasty", "vstride", "acc", "sub", "i", "end", "y0", "y1", "y2", "y3"} {
+		"ldx", "ldy", "group", "first", "lastx", "lasty", "vstride", "acc", "i", "end", "y0", "y1", "y2", "y3"} {
 		tileFields[name] = 8 * i
 	}
 }
