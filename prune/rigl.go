@@ -136,11 +136,15 @@ func (u *update) scan(row int, g []float32) {
 // first.
 func (u *update) offer(base uint32, line []float32) {
 	bits := u.kept.Bits
+	least := uint32(u.grow.floor >> 32)
 	for j, v := range line {
-		key := base + uint32(j)
-		rank := highRank(abs(v), key)
-		if rank >= u.grow.floor && bits[key/64]>>(key%64)&1 == 0 {
-			u.grow.push(rank)
+		size := math.Float32bits(v) &^ (1 << 31) // orders as |v| does
+		if size < least {
+			continue // most of them
+		}
+		if key := base + uint32(j); bits[key/64]>>(key%64)&1 == 0 {
+			u.grow.push(highRank(math.Float32frombits(size), key))
+			least = uint32(u.grow.floor >> 32)
 		}
 	}
 }

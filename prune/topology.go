@@ -2,6 +2,7 @@ package prune
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"github.com/seed073b5613/filigree/kernel"
@@ -87,12 +88,7 @@ func magnitude(values []float32) float32 {
 	return sum
 }
 
-func abs(v float32) float32 {
-	if v < 0 {
-		return -v
-	}
-	return v
-}
+func abs(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^ (1 << 31)) }
 
 // eachEntry calls f with the flat key and the score of every entry that exists, by
 // ascending key.
