@@ -1,0 +1,7 @@
+//go:build amd64 && !portable
+
+package kernel
+
+func init() {
+	bind(AVX2, func() { gather8, scatter8 = gather8AVX2, scatter8AVX2 })
+}
