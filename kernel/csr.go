@@ -5,24 +5,51 @@ import (
 	"slices"
 )
 
-// CSR is a sparse M×K matrix of R×1 blocks in K-blocked compressed rows.
+// CSR is a sparse M×K matrix of R×1 blocks in K-blocked compressed rows. Make one
+// with [NewCSR].
 //
 // Rows are grouped in blocks of R (the last group may be short: its missing rows
 // exist as stored zeros, are never written to outputs and are never trained).
 // Columns are cut into K-blocks of KB columns, so that the part of X one K-block
-// reads stays in the first-level cache. Entries are ordered by K-block, then by
-// row group, then by column.
-//
-// After Offsets are set or changed, call [CSR.Prepare].
+// reads stays in the nearest caches. Entries are ordered by K-block, then by the
+// place of their row group in that K-block, then by column. The places follow the
+// order in which kernels visit row groups, so that entries are read in sequence.
 type CSR struct {
 	M, K    int
 	R       int       // rows of a block: 1, 2, 4 or 16
-	KB      int       // columns of a K-block, at most 65536; see BlockColumns
-	Offsets []int32   // first entry of each (K-block, row group); Groups()*KBlocks()+1 long
+	KB      int       // columns of a K-block, at most 65536
+	Offsets []int32   // first entry of each (K-block, place); Groups()*KBlocks()+1 long
 	Columns []uint16  // column of each entry inside its K-block
 	Values  []float32 // R values an entry, entry after entry
 
 	plan plan
+}
+
+// NewCSR returns an M×K matrix of R×1 blocks with entries of value zero at the
+// given keys, group*K + column, which ascend. The entries of one K-block and row
+// group are neighbours, by ascending column: those from first to end, which are
+// indexed by K-block·Groups() + row group. It takes linear time.
+func NewCSR(M, K, R int, keys []int64) (w *CSR, first, end []int32) {
+	w = &CSR{M: M, K: K, R: R}
+	groups := w.Groups()
+	w.KB = blockColumns(K, groups, len(keys))
+	first = make([]int32, groups*w.KBlocks())
+	for _, key := range keys {
+		g, col := int(key/int64(K)), int(key%int64(K))
+		first[col/w.KB*groups+g]++
+	}
+	w.Offsets = w.plan.build(first, groups, w.KBlocks())
+	w.Columns = make([]uint16, len(keys))
+	w.Values = make([]float32, len(keys)*R)
+	for _, key := range keys {
+		g, col := int(key/int64(K)), int(key%int64(K))
+		at := &first[col/w.KB*groups+g]
+		w.Columns[*at] = uint16(col % w.KB)
+		*at++
+	}
+	end = slices.Clone(first)
+	w.plan.rewind(first, w.Offsets, groups)
+	return w, first, end
 }
 
 // Groups returns the number of row groups.
@@ -30,11 +57,6 @@ func (w *CSR) Groups() int { return (w.M + w.R - 1) / w.R }
 
 // KBlocks returns the number of K-blocks.
 func (w *CSR) KBlocks() int { return (w.K + w.KB - 1) / w.KB }
-
-// Prepare derives from Offsets the order in which kernels visit rows and the cuts
-// between workers. It must be called after Offsets were set or changed and before
-// any product; it takes time linear in the length of Offsets.
-func (w *CSR) Prepare() { w.plan.build(w.Offsets, w.Groups(), w.KBlocks()) }
 
 // Bytes returns the memory held by w.
 func (w *CSR) Bytes() int {
@@ -52,7 +74,7 @@ func (w *CSR) check(op string) {
 			op, len(w.Offsets), len(w.Columns), len(w.Values), w.M, w.K, w.R, w.KB))
 	}
 	if len(w.plan.order) != blocks {
-		panic("kernel: " + op + ": matrix was not prepared (CSR.Prepare)")
+		panic("kernel: " + op + ": matrix was not made by NewCSR")
 	}
 }
 
@@ -90,25 +112,19 @@ func NewTwin(w *CSR) *Twin {
 	if w.R > 1 {
 		return t
 	}
-	t.GB = BlockColumns(t.M, t.K, len(w.Columns))
-	t.Offsets = make([]int32, t.Blocks()*t.K+1)
+	t.GB = blockColumns(t.M, t.K, len(w.Columns))
 	t.Columns = make([]uint16, len(w.Columns))
 	t.Perm = make([]int32, len(w.Columns))
 	t.Values = make([]float32, len(w.Values))
-	// Count, sum up, and place. Rows of W ascend inside each row of the twin
-	// because W is read by ascending rows within a K-block.
-	w.visit(func(g, k, _ int) { t.Offsets[g/t.GB*t.K+k+1]++ })
-	for i := range t.Offsets[1:] {
-		t.Offsets[i+1] += t.Offsets[i]
-	}
-	next := slices.Clone(t.Offsets)
+	next := make([]int32, t.Blocks()*t.K)
+	w.visit(func(g, k, _ int) { next[g/t.GB*t.K+k]++ })
+	t.Offsets = t.plan.build(next, t.K, t.Blocks())
 	w.visit(func(g, k, e int) {
 		at := &next[g/t.GB*t.K+k]
 		t.Columns[*at] = uint16(g % t.GB)
 		t.Perm[*at] = int32(e)
 		*at++
 	})
-	t.plan.build(t.Offsets, t.K, t.Blocks())
 	t.Refresh(w)
 	return t
 }
@@ -116,11 +132,9 @@ func NewTwin(w *CSR) *Twin {
 // visit calls f with group, column and position of every entry, by position.
 func (w *CSR) visit(f func(g, k, e int)) {
 	groups := w.Groups()
-	for b := range w.KBlocks() {
-		for g := range groups {
-			for e := w.Offsets[b*groups+g]; e < w.Offsets[b*groups+g+1]; e++ {
-				f(g, b*w.KB+int(w.Columns[e]), int(e))
-			}
+	for i, g := range w.plan.order {
+		for e := w.Offsets[i]; e < w.Offsets[i+1]; e++ {
+			f(int(g), i/groups*w.KB+int(w.Columns[e]), int(e))
 		}
 	}
 }
@@ -165,9 +179,9 @@ var (
 	rowTerms                  = 20.0 // terms to a row of a block: its output is read and written once for all
 )
 
-// BlockColumns returns the number of columns KB of a K-block that suits a matrix
+// blockColumns returns the number of columns KB of a K-block that suits a matrix
 // of K columns with so many entries in so many row groups.
-func BlockColumns(K, groups, entries int) int {
+func blockColumns(K, groups, entries int) int {
 	if K <= leastColumns {
 		return max(K, 1)
 	}
@@ -198,27 +212,52 @@ const orderPad = 8
 
 func (p *plan) bytes() int { return 4*len(p.cuts) + 4*len(p.order) }
 
-func (p *plan) build(offsets []int32, rows, blocks int) {
+// build lays out a matrix from the number of entries of each (block, row). It
+// returns the first entry of each (block, place) and replaces the numbers by the
+// first entry of each (block, row).
+func (p *plan) build(counts []int32, rows, blocks int) (offsets []int32) {
+	p.cut(counts, rows)
+	p.order = make([]int32, rows*blocks, rows*blocks+orderPad)
+	var scratch []int32
+	for b := range blocks {
+		for i := range len(p.cuts) - 1 {
+			lo, hi := int(p.cuts[i]), int(p.cuts[i+1])
+			scratch = sortRows(p.order[b*rows+lo:b*rows+hi], counts[b*rows+lo:b*rows+hi], int32(lo), scratch)
+		}
+	}
+	offsets = make([]int32, rows*blocks+1)
+	for i, row := range p.order {
+		offsets[i+1] = offsets[i] + counts[i/rows*rows+int(row)]
+	}
+	p.rewind(counts, offsets, rows)
+	return offsets
+}
+
+// rewind sets first to the first entry of each (block, row).
+func (p *plan) rewind(first, offsets []int32, rows int) {
+	for i, row := range p.order {
+		first[i/rows*rows+int(row)] = offsets[i]
+	}
+}
+
+// cut chooses the panels.
+func (p *plan) cut(counts []int32, rows int) {
 	const mostPanels, leastRows = 16, 64
 	panels := 1
 	for panels < mostPanels && rows/(2*panels) >= leastRows {
 		panels *= 2
 	}
-	weight := func(row int) int { // work of a row; one for its share of the overhead
-		n := 1
-		for b := range blocks {
-			n += int(offsets[b*rows+row+1] - offsets[b*rows+row])
-		}
-		return n
-	}
-	total := rows
-	if len(offsets) > 0 {
-		total += int(offsets[len(offsets)-1])
+	total := rows // one for a row's share of the overhead
+	for _, n := range counts {
+		total += int(n)
 	}
 	p.cuts = append(p.cuts[:0], 0)
 	sum := 0
 	for row := range rows {
-		sum += weight(row)
+		sum++
+		for i := row; i < len(counts); i += rows {
+			sum += int(counts[i])
+		}
 		for len(p.cuts) < panels && sum*panels >= total*len(p.cuts) {
 			p.cuts = append(p.cuts, int32(row+1))
 		}
@@ -226,36 +265,26 @@ func (p *plan) build(offsets []int32, rows, blocks int) {
 	for len(p.cuts) <= panels {
 		p.cuts = append(p.cuts, int32(rows))
 	}
-	p.order = slices.Grow(p.order[:0], rows*blocks+orderPad)[:rows*blocks]
-	clear(p.order[rows*blocks : rows*blocks+orderPad])
-	var count []int32
-	for b := range blocks {
-		for i := range panels {
-			lo, hi := int(p.cuts[i]), int(p.cuts[i+1])
-			count = sortRows(p.order[b*rows+lo:b*rows+hi], offsets[b*rows+lo:b*rows+hi+1], int32(lo), count)
-		}
-	}
 }
 
-// sortRows fills order with first, first+1, ... sorted by ascending number of
-// entries, stably, in linear time. count is scratch.
-func sortRows(order, offsets []int32, first int32, count []int32) []int32 {
+// sortRows fills order with first, first+1, ... sorted by ascending count, stably,
+// in linear time.
+func sortRows(order, counts []int32, first int32, scratch []int32) []int32 {
 	most := int32(0)
-	for i := range order {
-		most = max(most, offsets[i+1]-offsets[i])
+	for _, n := range counts {
+		most = max(most, n)
 	}
-	count = slices.Grow(count[:0], int(most)+2)[:most+2]
-	clear(count)
-	for i := range order {
-		count[offsets[i+1]-offsets[i]+1]++
+	at := slices.Grow(scratch[:0], int(most)+2)[:most+2]
+	clear(at)
+	for _, n := range counts {
+		at[n+1]++
 	}
 	for i := range most {
-		count[i+1] += count[i]
+		at[i+1] += at[i]
 	}
-	for i := range order {
-		at := &count[offsets[i+1]-offsets[i]]
-		order[*at] = first + int32(i)
-		*at++
+	for i, n := range counts {
+		order[at[n]] = first + int32(i)
+		at[n]++
 	}
-	return count
+	return at
 }

@@ -42,8 +42,9 @@ func sddmmPortable(w *CSR, lo, hi, N int, dY []float32, ldy int, X []float32, ld
 	for j := 0; j < N; j += sddmmTile {
 		n := min(sddmmTile, N-j)
 		for b := range w.KBlocks() {
-			for g := lo; g < hi; g++ {
-				for e := w.Offsets[b*groups+g]; e < w.Offsets[b*groups+g+1]; e++ {
+			for i := b*groups + lo; i < b*groups+hi; i++ {
+				g := int(w.plan.order[i])
+				for e := w.Offsets[i]; e < w.Offsets[i+1]; e++ {
 					k := b*w.KB + int(w.Columns[e])
 					x := X[k*ldx+j : k*ldx+j+n]
 					for r := range w.rowsOf(g) {

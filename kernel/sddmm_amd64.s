@@ -16,40 +16,33 @@ row:
 	MOVQ       16(AX), DX
 	LEAQ       (DX)(CX*4), DX
 	MOVLQSX    4(DX), BX
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(BX*4), SI
 	SUBQ       80(AX), BX
 	IMULQ      72(AX), BX
 	ADDQ       8(AX), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 128(BX)
-	MOVQ       40(AX), DI
-	PREFETCHT0 (DI)(SI*2)
-	IMULQ      104(AX), SI
-	ADDQ       48(AX), SI
-	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
 	MOVQ       CX, 120(AX)
-	MOVQ       104(AX), CX
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(DX*4), BX
-	MOVLQSX    4(SI)(DX*4), SI
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    -4(DI)(CX*4), SI
+	MOVLQSX    (DI)(CX*4), CX
 	SUBQ       80(AX), DX
 	IMULQ      72(AX), DX
 	ADDQ       8(AX), DX
-	MOVQ       BX, DI
-	IMULQ      CX, DI
+	MOVQ       SI, DI
+	IMULQ      BX, DI
 	ADDQ       48(AX), DI
-	MOVQ       40(AX), CX
-	LEAQ       (CX)(BX*2), BX
-	LEAQ       (CX)(SI*2), SI
-	MOVQ       SI, 128(AX)
+	MOVQ       40(AX), BX
+	LEAQ       (BX)(SI*2), SI
+	LEAQ       (BX)(CX*2), CX
+	MOVQ       CX, 128(AX)
 
 entry:
 	MOVQ    128(AX), CX
-	SUBQ    BX, CX
+	SUBQ    SI, CX
 	JZ      row
 	CMPQ    CX, $0x02
 	JE      left1
@@ -75,28 +68,28 @@ entry:
 	VXORPS  Y7, Y7, Y7
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Y8
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 6(BX), R9
+	MOVWQZX 6(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
-	MOVWQZX 8(BX), R10
+	MOVWQZX 8(SI), R10
 	IMULQ   56(AX), R10
 	ADDQ    (AX), R10
-	MOVWQZX 10(BX), R11
+	MOVWQZX 10(SI), R11
 	IMULQ   56(AX), R11
 	ADDQ    (AX), R11
-	MOVWQZX 12(BX), R12
+	MOVWQZX 12(SI), R12
 	IMULQ   56(AX), R12
 	ADDQ    (AX), R12
-	MOVWQZX 14(BX), R13
+	MOVWQZX 14(SI), R13
 	IMULQ   56(AX), R13
 	ADDQ    (AX), R13
 	XORQ    R14, R14
@@ -105,7 +98,7 @@ entry:
 vector8:
 	VMOVUPS     (DX)(R14*1), Y9
 	VFMADD231PS (CX)(R14*1), Y9, Y0
-	VFMADD231PS (SI)(R14*1), Y9, Y1
+	VFMADD231PS (BX)(R14*1), Y9, Y1
 	VFMADD231PS (R8)(R14*1), Y9, Y2
 	VFMADD231PS (R9)(R14*1), Y9, Y3
 	VFMADD231PS (R10)(R14*1), Y9, Y4
@@ -118,7 +111,7 @@ test8:
 	CMPQ        R14, 88(AX)
 	JNE         vector8
 	VFMADD231PS (CX)(R14*1), Y8, Y0
-	VFMADD231PS (SI)(R14*1), Y8, Y1
+	VFMADD231PS (BX)(R14*1), Y8, Y1
 	VFMADD231PS (R8)(R14*1), Y8, Y2
 	VFMADD231PS (R9)(R14*1), Y8, Y3
 	VFMADD231PS (R10)(R14*1), Y8, Y4
@@ -149,7 +142,7 @@ test8:
 	VADDPS      (DI), Y0, Y0
 	VMOVUPS     Y0, (DI)
 	ADDQ        $0x20, DI
-	ADDQ        $0x10, BX
+	ADDQ        $0x10, SI
 	JMP         entry
 
 left7:
@@ -162,25 +155,25 @@ left7:
 	VXORPS  Y6, Y6, Y6
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Y7
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 6(BX), R9
+	MOVWQZX 6(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
-	MOVWQZX 8(BX), R10
+	MOVWQZX 8(SI), R10
 	IMULQ   56(AX), R10
 	ADDQ    (AX), R10
-	MOVWQZX 10(BX), R11
+	MOVWQZX 10(SI), R11
 	IMULQ   56(AX), R11
 	ADDQ    (AX), R11
-	MOVWQZX 12(BX), R12
+	MOVWQZX 12(SI), R12
 	IMULQ   56(AX), R12
 	ADDQ    (AX), R12
 	XORQ    R13, R13
@@ -189,7 +182,7 @@ left7:
 vector7:
 	VMOVUPS     (DX)(R13*1), Y8
 	VFMADD231PS (CX)(R13*1), Y8, Y0
-	VFMADD231PS (SI)(R13*1), Y8, Y1
+	VFMADD231PS (BX)(R13*1), Y8, Y1
 	VFMADD231PS (R8)(R13*1), Y8, Y2
 	VFMADD231PS (R9)(R13*1), Y8, Y3
 	VFMADD231PS (R10)(R13*1), Y8, Y4
@@ -201,7 +194,7 @@ test7:
 	CMPQ         R13, 88(AX)
 	JNE          vector7
 	VFMADD231PS  (CX)(R13*1), Y7, Y0
-	VFMADD231PS  (SI)(R13*1), Y7, Y1
+	VFMADD231PS  (BX)(R13*1), Y7, Y1
 	VFMADD231PS  (R8)(R13*1), Y7, Y2
 	VFMADD231PS  (R9)(R13*1), Y7, Y3
 	VFMADD231PS  (R10)(R13*1), Y7, Y4
@@ -238,7 +231,7 @@ test7:
 	VADDSS       24(DI), X1, X1
 	VMOVSS       X1, 24(DI)
 	ADDQ         $0x1c, DI
-	ADDQ         $0x0e, BX
+	ADDQ         $0x0e, SI
 	JMP          entry
 
 left6:
@@ -250,22 +243,22 @@ left6:
 	VXORPS  Y5, Y5, Y5
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Y6
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 6(BX), R9
+	MOVWQZX 6(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
-	MOVWQZX 8(BX), R10
+	MOVWQZX 8(SI), R10
 	IMULQ   56(AX), R10
 	ADDQ    (AX), R10
-	MOVWQZX 10(BX), R11
+	MOVWQZX 10(SI), R11
 	IMULQ   56(AX), R11
 	ADDQ    (AX), R11
 	XORQ    R12, R12
@@ -274,7 +267,7 @@ left6:
 vector6:
 	VMOVUPS     (DX)(R12*1), Y7
 	VFMADD231PS (CX)(R12*1), Y7, Y0
-	VFMADD231PS (SI)(R12*1), Y7, Y1
+	VFMADD231PS (BX)(R12*1), Y7, Y1
 	VFMADD231PS (R8)(R12*1), Y7, Y2
 	VFMADD231PS (R9)(R12*1), Y7, Y3
 	VFMADD231PS (R10)(R12*1), Y7, Y4
@@ -285,7 +278,7 @@ test6:
 	CMPQ         R12, 88(AX)
 	JNE          vector6
 	VFMADD231PS  (CX)(R12*1), Y6, Y0
-	VFMADD231PS  (SI)(R12*1), Y6, Y1
+	VFMADD231PS  (BX)(R12*1), Y6, Y1
 	VFMADD231PS  (R8)(R12*1), Y6, Y2
 	VFMADD231PS  (R9)(R12*1), Y6, Y3
 	VFMADD231PS  (R10)(R12*1), Y6, Y4
@@ -315,7 +308,7 @@ test6:
 	VADDPS       X1, X0, X0
 	VMOVSD       X0, 16(DI)
 	ADDQ         $0x18, DI
-	ADDQ         $0x0c, BX
+	ADDQ         $0x0c, SI
 	JMP          entry
 
 left5:
@@ -326,19 +319,19 @@ left5:
 	VXORPS  Y4, Y4, Y4
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Y5
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 6(BX), R9
+	MOVWQZX 6(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
-	MOVWQZX 8(BX), R10
+	MOVWQZX 8(SI), R10
 	IMULQ   56(AX), R10
 	ADDQ    (AX), R10
 	XORQ    R11, R11
@@ -347,7 +340,7 @@ left5:
 vector5:
 	VMOVUPS     (DX)(R11*1), Y6
 	VFMADD231PS (CX)(R11*1), Y6, Y0
-	VFMADD231PS (SI)(R11*1), Y6, Y1
+	VFMADD231PS (BX)(R11*1), Y6, Y1
 	VFMADD231PS (R8)(R11*1), Y6, Y2
 	VFMADD231PS (R9)(R11*1), Y6, Y3
 	VFMADD231PS (R10)(R11*1), Y6, Y4
@@ -357,7 +350,7 @@ test5:
 	CMPQ         R11, 88(AX)
 	JNE          vector5
 	VFMADD231PS  (CX)(R11*1), Y5, Y0
-	VFMADD231PS  (SI)(R11*1), Y5, Y1
+	VFMADD231PS  (BX)(R11*1), Y5, Y1
 	VFMADD231PS  (R8)(R11*1), Y5, Y2
 	VFMADD231PS  (R9)(R11*1), Y5, Y3
 	VFMADD231PS  (R10)(R11*1), Y5, Y4
@@ -385,7 +378,7 @@ test5:
 	VADDSS       16(DI), X1, X1
 	VMOVSS       X1, 16(DI)
 	ADDQ         $0x14, DI
-	ADDQ         $0x0a, BX
+	ADDQ         $0x0a, SI
 	JMP          entry
 
 left4:
@@ -395,16 +388,16 @@ left4:
 	VXORPS  Y3, Y3, Y3
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Y4
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 6(BX), R9
+	MOVWQZX 6(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
 	XORQ    R10, R10
@@ -413,7 +406,7 @@ left4:
 vector4:
 	VMOVUPS     (DX)(R10*1), Y5
 	VFMADD231PS (CX)(R10*1), Y5, Y0
-	VFMADD231PS (SI)(R10*1), Y5, Y1
+	VFMADD231PS (BX)(R10*1), Y5, Y1
 	VFMADD231PS (R8)(R10*1), Y5, Y2
 	VFMADD231PS (R9)(R10*1), Y5, Y3
 	ADDQ        $0x20, R10
@@ -422,7 +415,7 @@ test4:
 	CMPQ         R10, 88(AX)
 	JNE          vector4
 	VFMADD231PS  (CX)(R10*1), Y4, Y0
-	VFMADD231PS  (SI)(R10*1), Y4, Y1
+	VFMADD231PS  (BX)(R10*1), Y4, Y1
 	VFMADD231PS  (R8)(R10*1), Y4, Y2
 	VFMADD231PS  (R9)(R10*1), Y4, Y3
 	VUNPCKLPS    Y1, Y0, Y4
@@ -441,7 +434,7 @@ test4:
 	VADDPS       (DI), X0, X0
 	VMOVUPS      X0, (DI)
 	ADDQ         $0x10, DI
-	ADDQ         $0x08, BX
+	ADDQ         $0x08, SI
 	JMP          entry
 
 left3:
@@ -450,13 +443,13 @@ left3:
 	VXORPS  Y2, Y2, Y2
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Y3
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
 	XORQ    R9, R9
@@ -465,7 +458,7 @@ left3:
 vector3:
 	VMOVUPS     (DX)(R9*1), Y4
 	VFMADD231PS (CX)(R9*1), Y4, Y0
-	VFMADD231PS (SI)(R9*1), Y4, Y1
+	VFMADD231PS (BX)(R9*1), Y4, Y1
 	VFMADD231PS (R8)(R9*1), Y4, Y2
 	ADDQ        $0x20, R9
 
@@ -473,7 +466,7 @@ test3:
 	CMPQ        R9, 88(AX)
 	JNE         vector3
 	VFMADD231PS (CX)(R9*1), Y3, Y0
-	VFMADD231PS (SI)(R9*1), Y3, Y1
+	VFMADD231PS (BX)(R9*1), Y3, Y1
 	VFMADD231PS (R8)(R9*1), Y3, Y2
 	VUNPCKLPS   Y1, Y0, Y3
 	VUNPCKHPS   Y1, Y0, Y0
@@ -494,7 +487,7 @@ test3:
 	VADDSS      8(DI), X0, X0
 	VMOVSS      X0, 8(DI)
 	ADDQ        $0x0c, DI
-	ADDQ        $0x06, BX
+	ADDQ        $0x06, SI
 	JMP         entry
 
 left2:
@@ -502,26 +495,26 @@ left2:
 	VXORPS  Y1, Y1, Y1
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Y2
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
 	XORQ    R8, R8
 	JMP     test2
 
 vector2:
 	VMOVUPS     (DX)(R8*1), Y3
 	VFMADD231PS (CX)(R8*1), Y3, Y0
-	VFMADD231PS (SI)(R8*1), Y3, Y1
+	VFMADD231PS (BX)(R8*1), Y3, Y1
 	ADDQ        $0x20, R8
 
 test2:
 	CMPQ        R8, 88(AX)
 	JNE         vector2
 	VFMADD231PS (CX)(R8*1), Y2, Y0
-	VFMADD231PS (SI)(R8*1), Y2, Y1
+	VFMADD231PS (BX)(R8*1), Y2, Y1
 	VUNPCKLPS   Y1, Y0, Y2
 	VUNPCKHPS   Y1, Y0, Y0
 	VADDPS      Y0, Y2, Y2
@@ -535,28 +528,28 @@ test2:
 	VADDPS      X1, X0, X0
 	VMOVSD      X0, (DI)
 	ADDQ        $0x08, DI
-	ADDQ        $0x04, BX
+	ADDQ        $0x04, SI
 	JMP         entry
 
 left1:
 	VXORPS  Y0, Y0, Y0
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Y1
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	XORQ    SI, SI
+	XORQ    BX, BX
 	JMP     test1
 
 vector1:
-	VMOVUPS     (DX)(SI*1), Y2
-	VFMADD231PS (CX)(SI*1), Y2, Y0
-	ADDQ        $0x20, SI
+	VMOVUPS     (DX)(BX*1), Y2
+	VFMADD231PS (CX)(BX*1), Y2, Y0
+	ADDQ        $0x20, BX
 
 test1:
-	CMPQ        SI, 88(AX)
+	CMPQ        BX, 88(AX)
 	JNE         vector1
-	VFMADD231PS (CX)(SI*1), Y1, Y0
+	VFMADD231PS (CX)(BX*1), Y1, Y0
 	VUNPCKLPS   Y0, Y0, Y1
 	VUNPCKHPS   Y0, Y0, Y0
 	VADDPS      Y0, Y1, Y1
@@ -569,7 +562,7 @@ test1:
 	VADDSS      (DI), X1, X1
 	VMOVSS      X1, (DI)
 	ADDQ        $0x04, DI
-	ADDQ        $0x02, BX
+	ADDQ        $0x02, SI
 	JMP         entry
 	JMP row
 
@@ -589,8 +582,6 @@ row:
 	MOVQ       16(AX), DX
 	LEAQ       (DX)(CX*4), DX
 	MOVLQSX    4(DX), BX
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(BX*4), SI
 	SUBQ       80(AX), BX
 	IMULQ      72(AX), BX
 	ADDQ       8(AX), BX
@@ -601,40 +592,35 @@ row:
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 128(BX)
-	MOVQ       40(AX), DI
-	PREFETCHT0 (DI)(SI*2)
-	IMULQ      104(AX), SI
-	ADDQ       48(AX), SI
-	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
 	MOVQ       CX, 120(AX)
-	MOVQ       104(AX), CX
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(DX*4), BX
-	MOVLQSX    4(SI)(DX*4), SI
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    -4(DI)(CX*4), SI
+	MOVLQSX    (DI)(CX*4), CX
 	SUBQ       80(AX), DX
 	IMULQ      72(AX), DX
 	ADDQ       8(AX), DX
-	MOVQ       BX, DI
-	IMULQ      CX, DI
+	MOVQ       SI, DI
+	IMULQ      BX, DI
 	ADDQ       48(AX), DI
-	MOVQ       40(AX), CX
-	LEAQ       (CX)(BX*2), BX
-	LEAQ       (CX)(SI*2), SI
-	MOVQ       DX, CX
-	ADDQ       64(AX), CX
-	MOVQ       SI, 128(AX)
+	MOVQ       40(AX), BX
+	LEAQ       (BX)(SI*2), SI
+	LEAQ       (BX)(CX*2), CX
+	MOVQ       DX, BX
+	ADDQ       64(AX), BX
+	MOVQ       CX, 128(AX)
 
 entry:
-	MOVQ    128(AX), SI
-	SUBQ    BX, SI
+	MOVQ    128(AX), CX
+	SUBQ    SI, CX
 	JZ      row
-	CMPQ    SI, $0x02
+	CMPQ    CX, $0x02
 	JE      left1
-	CMPQ    SI, $0x04
+	CMPQ    CX, $0x04
 	JE      left2
-	CMPQ    SI, $0x06
+	CMPQ    CX, $0x06
 	JE      left3
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
@@ -644,16 +630,16 @@ entry:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 2(BX), R8
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
+	MOVWQZX 2(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 4(BX), R9
+	MOVWQZX 4(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
-	MOVWQZX 6(BX), R10
+	MOVWQZX 6(SI), R10
 	IMULQ   56(AX), R10
 	ADDQ    (AX), R10
 	XORQ    R11, R11
@@ -661,8 +647,8 @@ entry:
 
 vector4:
 	VMOVUPS     (DX)(R11*1), Y8
-	VMOVUPS     (CX)(R11*1), Y9
-	VMOVUPS     (SI)(R11*1), Y10
+	VMOVUPS     (BX)(R11*1), Y9
+	VMOVUPS     (CX)(R11*1), Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y1
 	VMOVUPS     (R8)(R11*1), Y10
@@ -681,8 +667,8 @@ test4:
 	JNE         vector4
 	MOVQ        96(AX), R12
 	VMOVUPS     (DX)(R12*1), Y8
-	VMOVUPS     (CX)(R12*1), Y9
-	VMOVUPS     (SI)(R11*1), Y10
+	VMOVUPS     (BX)(R12*1), Y9
+	VMOVUPS     (CX)(R11*1), Y10
 	VFMADD231PS Y10, Y8, Y0
 	VFMADD231PS Y10, Y9, Y1
 	VMOVUPS     (R8)(R11*1), Y10
@@ -718,7 +704,7 @@ test4:
 	VADDPS      (DI), Y0, Y0
 	VMOVUPS     Y0, (DI)
 	ADDQ        $0x20, DI
-	ADDQ        $0x08, BX
+	ADDQ        $0x08, SI
 	JMP         entry
 
 left3:
@@ -728,13 +714,13 @@ left3:
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
 	VXORPS  Y5, Y5, Y5
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 2(BX), R8
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
+	MOVWQZX 2(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 4(BX), R9
+	MOVWQZX 4(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
 	XORQ    R10, R10
@@ -742,8 +728,8 @@ left3:
 
 vector3:
 	VMOVUPS     (DX)(R10*1), Y6
-	VMOVUPS     (CX)(R10*1), Y7
-	VMOVUPS     (SI)(R10*1), Y8
+	VMOVUPS     (BX)(R10*1), Y7
+	VMOVUPS     (CX)(R10*1), Y8
 	VFMADD231PS Y8, Y6, Y0
 	VFMADD231PS Y8, Y7, Y1
 	VMOVUPS     (R8)(R10*1), Y8
@@ -759,8 +745,8 @@ test3:
 	JNE          vector3
 	MOVQ         96(AX), R11
 	VMOVUPS      (DX)(R11*1), Y6
-	VMOVUPS      (CX)(R11*1), Y7
-	VMOVUPS      (SI)(R10*1), Y8
+	VMOVUPS      (BX)(R11*1), Y7
+	VMOVUPS      (CX)(R10*1), Y8
 	VFMADD231PS  Y8, Y6, Y0
 	VFMADD231PS  Y8, Y7, Y1
 	VMOVUPS      (R8)(R10*1), Y8
@@ -794,7 +780,7 @@ test3:
 	VADDPS       X1, X0, X0
 	VMOVSD       X0, 16(DI)
 	ADDQ         $0x18, DI
-	ADDQ         $0x06, BX
+	ADDQ         $0x06, SI
 	JMP          entry
 
 left2:
@@ -802,10 +788,10 @@ left2:
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 2(BX), R8
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
+	MOVWQZX 2(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
 	XORQ    R9, R9
@@ -813,8 +799,8 @@ left2:
 
 vector2:
 	VMOVUPS     (DX)(R9*1), Y4
-	VMOVUPS     (CX)(R9*1), Y5
-	VMOVUPS     (SI)(R9*1), Y6
+	VMOVUPS     (BX)(R9*1), Y5
+	VMOVUPS     (CX)(R9*1), Y6
 	VFMADD231PS Y6, Y4, Y0
 	VFMADD231PS Y6, Y5, Y1
 	VMOVUPS     (R8)(R9*1), Y6
@@ -827,8 +813,8 @@ test2:
 	JNE          vector2
 	MOVQ         96(AX), R10
 	VMOVUPS      (DX)(R10*1), Y4
-	VMOVUPS      (CX)(R10*1), Y5
-	VMOVUPS      (SI)(R9*1), Y6
+	VMOVUPS      (BX)(R10*1), Y5
+	VMOVUPS      (CX)(R9*1), Y6
 	VFMADD231PS  Y6, Y4, Y0
 	VFMADD231PS  Y6, Y5, Y1
 	VMOVUPS      (R8)(R9*1), Y6
@@ -850,22 +836,22 @@ test2:
 	VADDPS       (DI), X0, X0
 	VMOVUPS      X0, (DI)
 	ADDQ         $0x10, DI
-	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
 	JMP          entry
 
 left1:
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
 	XORQ    R8, R8
 	JMP     test1
 
 vector1:
 	VMOVUPS     (DX)(R8*1), Y2
-	VMOVUPS     (CX)(R8*1), Y3
-	VMOVUPS     (SI)(R8*1), Y4
+	VMOVUPS     (BX)(R8*1), Y3
+	VMOVUPS     (CX)(R8*1), Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
 	ADDQ        $0x20, R8
@@ -875,8 +861,8 @@ test1:
 	JNE         vector1
 	MOVQ        96(AX), R9
 	VMOVUPS     (DX)(R9*1), Y2
-	VMOVUPS     (CX)(R9*1), Y3
-	VMOVUPS     (SI)(R8*1), Y4
+	VMOVUPS     (BX)(R9*1), Y3
+	VMOVUPS     (CX)(R8*1), Y4
 	VFMADD231PS Y4, Y2, Y0
 	VFMADD231PS Y4, Y3, Y1
 	VUNPCKLPS   Y1, Y0, Y2
@@ -892,7 +878,7 @@ test1:
 	VADDPS      X1, X0, X0
 	VMOVSD      X0, (DI)
 	ADDQ        $0x08, DI
-	ADDQ        $0x02, BX
+	ADDQ        $0x02, SI
 	JMP         entry
 	JMP row
 
@@ -912,8 +898,6 @@ row:
 	MOVQ       16(AX), DX
 	LEAQ       (DX)(CX*4), DX
 	MOVLQSX    4(DX), BX
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(BX*4), SI
 	SUBQ       80(AX), BX
 	IMULQ      72(AX), BX
 	ADDQ       8(AX), BX
@@ -932,40 +916,35 @@ row:
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 128(BX)
-	MOVQ       40(AX), DI
-	PREFETCHT0 (DI)(SI*2)
-	IMULQ      104(AX), SI
-	ADDQ       48(AX), SI
-	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
 	MOVQ       CX, 120(AX)
-	MOVQ       104(AX), CX
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(DX*4), BX
-	MOVLQSX    4(SI)(DX*4), SI
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    -4(DI)(CX*4), SI
+	MOVLQSX    (DI)(CX*4), CX
 	SUBQ       80(AX), DX
 	IMULQ      72(AX), DX
 	ADDQ       8(AX), DX
-	MOVQ       BX, DI
-	IMULQ      CX, DI
+	MOVQ       SI, DI
+	IMULQ      BX, DI
 	ADDQ       48(AX), DI
 	MOVQ       40(AX), R8
-	LEAQ       (R8)(BX*2), BX
 	LEAQ       (R8)(SI*2), SI
+	LEAQ       (R8)(CX*2), CX
 	MOVQ       DX, R8
 	ADDQ       64(AX), R8
 	MOVQ       R8, R9
 	ADDQ       64(AX), R9
 	MOVQ       R9, R10
 	ADDQ       64(AX), R10
-	MOVQ       SI, 128(AX)
+	MOVQ       CX, 128(AX)
 
 entry:
-	MOVQ    128(AX), SI
-	SUBQ    BX, SI
+	MOVQ    128(AX), CX
+	SUBQ    SI, CX
 	JZ      row
-	CMPQ    SI, $0x02
+	CMPQ    CX, $0x02
 	JE      left1
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
@@ -975,10 +954,10 @@ entry:
 	VXORPS  Y5, Y5, Y5
 	VXORPS  Y6, Y6, Y6
 	VXORPS  Y7, Y7, Y7
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 2(BX), R11
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
+	MOVWQZX 2(SI), R11
 	IMULQ   56(AX), R11
 	ADDQ    (AX), R11
 	XORQ    R12, R12
@@ -989,7 +968,7 @@ vector2:
 	VMOVUPS     (R8)(R12*1), Y9
 	VMOVUPS     (R9)(R12*1), Y10
 	VMOVUPS     (R10)(R12*1), Y11
-	VMOVUPS     (SI)(R12*1), Y12
+	VMOVUPS     (CX)(R12*1), Y12
 	VFMADD231PS Y12, Y8, Y0
 	VFMADD231PS Y12, Y9, Y1
 	VFMADD231PS Y12, Y10, Y2
@@ -1009,7 +988,7 @@ test2:
 	VMOVUPS      (R8)(R13*1), Y9
 	VMOVUPS      (R9)(R13*1), Y10
 	VMOVUPS      (R10)(R13*1), Y11
-	VMOVUPS      (SI)(R12*1), Y12
+	VMOVUPS      (CX)(R12*1), Y12
 	VFMADD231PS  Y12, Y8, Y0
 	VFMADD231PS  Y12, Y9, Y1
 	VFMADD231PS  Y12, Y10, Y2
@@ -1043,11 +1022,11 @@ test2:
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       (DI), X0, X0
 	VMOVUPS      X0, (DI)
-	ADDQ         CX, DI
+	ADDQ         BX, DI
 	VADDPS       (DI), X1, X1
 	VMOVUPS      X1, (DI)
-	ADDQ         CX, DI
-	ADDQ         $0x04, BX
+	ADDQ         BX, DI
+	ADDQ         $0x04, SI
 	JMP          entry
 
 left1:
@@ -1055,9 +1034,9 @@ left1:
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
 	XORQ    R11, R11
 	JMP     test1
 
@@ -1066,7 +1045,7 @@ vector1:
 	VMOVUPS     (R8)(R11*1), Y5
 	VMOVUPS     (R9)(R11*1), Y6
 	VMOVUPS     (R10)(R11*1), Y7
-	VMOVUPS     (SI)(R11*1), Y8
+	VMOVUPS     (CX)(R11*1), Y8
 	VFMADD231PS Y8, Y4, Y0
 	VFMADD231PS Y8, Y5, Y1
 	VFMADD231PS Y8, Y6, Y2
@@ -1081,7 +1060,7 @@ test1:
 	VMOVUPS     (R8)(R12*1), Y5
 	VMOVUPS     (R9)(R12*1), Y6
 	VMOVUPS     (R10)(R12*1), Y7
-	VMOVUPS     (SI)(R11*1), Y8
+	VMOVUPS     (CX)(R11*1), Y8
 	VFMADD231PS Y8, Y4, Y0
 	VFMADD231PS Y8, Y5, Y1
 	VFMADD231PS Y8, Y6, Y2
@@ -1100,8 +1079,8 @@ test1:
 	VADDPS      Y1, Y0, Y0
 	VADDPS      (DI), X0, X0
 	VMOVUPS     X0, (DI)
-	ADDQ        CX, DI
-	ADDQ        $0x02, BX
+	ADDQ        BX, DI
+	ADDQ        $0x02, SI
 	JMP         entry
 	JMP row
 
@@ -1121,40 +1100,33 @@ row:
 	MOVQ       16(AX), DX
 	LEAQ       (DX)(CX*4), DX
 	MOVLQSX    4(DX), BX
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(BX*4), SI
 	SUBQ       80(AX), BX
 	IMULQ      72(AX), BX
 	ADDQ       8(AX), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 128(BX)
-	MOVQ       40(AX), DI
-	PREFETCHT0 (DI)(SI*2)
-	IMULQ      104(AX), SI
-	ADDQ       48(AX), SI
-	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
 	MOVQ       CX, 120(AX)
-	MOVQ       104(AX), CX
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(DX*4), BX
-	MOVLQSX    4(SI)(DX*4), SI
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    -4(DI)(CX*4), SI
+	MOVLQSX    (DI)(CX*4), CX
 	SUBQ       80(AX), DX
 	IMULQ      72(AX), DX
 	ADDQ       8(AX), DX
-	MOVQ       BX, DI
-	IMULQ      CX, DI
+	MOVQ       SI, DI
+	IMULQ      BX, DI
 	ADDQ       48(AX), DI
-	MOVQ       40(AX), CX
-	LEAQ       (CX)(BX*2), BX
-	LEAQ       (CX)(SI*2), SI
-	MOVQ       SI, 128(AX)
+	MOVQ       40(AX), BX
+	LEAQ       (BX)(SI*2), SI
+	LEAQ       (BX)(CX*2), CX
+	MOVQ       CX, 128(AX)
 
 entry:
 	MOVQ    128(AX), CX
-	SUBQ    BX, CX
+	SUBQ    SI, CX
 	JZ      row
 	CMPQ    CX, $0x02
 	JE      left1
@@ -1180,28 +1152,28 @@ entry:
 	VXORPS  Z7, Z7, Z7
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Z8
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 6(BX), R9
+	MOVWQZX 6(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
-	MOVWQZX 8(BX), R10
+	MOVWQZX 8(SI), R10
 	IMULQ   56(AX), R10
 	ADDQ    (AX), R10
-	MOVWQZX 10(BX), R11
+	MOVWQZX 10(SI), R11
 	IMULQ   56(AX), R11
 	ADDQ    (AX), R11
-	MOVWQZX 12(BX), R12
+	MOVWQZX 12(SI), R12
 	IMULQ   56(AX), R12
 	ADDQ    (AX), R12
-	MOVWQZX 14(BX), R13
+	MOVWQZX 14(SI), R13
 	IMULQ   56(AX), R13
 	ADDQ    (AX), R13
 	XORQ    R14, R14
@@ -1210,7 +1182,7 @@ entry:
 vector8:
 	VMOVUPS     (DX)(R14*1), Z9
 	VFMADD231PS (CX)(R14*1), Z9, Z0
-	VFMADD231PS (SI)(R14*1), Z9, Z1
+	VFMADD231PS (BX)(R14*1), Z9, Z1
 	VFMADD231PS (R8)(R14*1), Z9, Z2
 	VFMADD231PS (R9)(R14*1), Z9, Z3
 	VFMADD231PS (R10)(R14*1), Z9, Z4
@@ -1223,7 +1195,7 @@ test8:
 	CMPQ          R14, 88(AX)
 	JNE           vector8
 	VFMADD231PS   (CX)(R14*1), Z8, Z0
-	VFMADD231PS   (SI)(R14*1), Z8, Z1
+	VFMADD231PS   (BX)(R14*1), Z8, Z1
 	VFMADD231PS   (R8)(R14*1), Z8, Z2
 	VFMADD231PS   (R9)(R14*1), Z8, Z3
 	VFMADD231PS   (R10)(R14*1), Z8, Z4
@@ -1270,7 +1242,7 @@ test8:
 	VADDPS        (DI), Y0, Y0
 	VMOVUPS       Y0, (DI)
 	ADDQ          $0x20, DI
-	ADDQ          $0x10, BX
+	ADDQ          $0x10, SI
 	JMP           entry
 
 left7:
@@ -1283,25 +1255,25 @@ left7:
 	VXORPS  Z6, Z6, Z6
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Z7
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 6(BX), R9
+	MOVWQZX 6(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
-	MOVWQZX 8(BX), R10
+	MOVWQZX 8(SI), R10
 	IMULQ   56(AX), R10
 	ADDQ    (AX), R10
-	MOVWQZX 10(BX), R11
+	MOVWQZX 10(SI), R11
 	IMULQ   56(AX), R11
 	ADDQ    (AX), R11
-	MOVWQZX 12(BX), R12
+	MOVWQZX 12(SI), R12
 	IMULQ   56(AX), R12
 	ADDQ    (AX), R12
 	XORQ    R13, R13
@@ -1310,7 +1282,7 @@ left7:
 vector7:
 	VMOVUPS     (DX)(R13*1), Z8
 	VFMADD231PS (CX)(R13*1), Z8, Z0
-	VFMADD231PS (SI)(R13*1), Z8, Z1
+	VFMADD231PS (BX)(R13*1), Z8, Z1
 	VFMADD231PS (R8)(R13*1), Z8, Z2
 	VFMADD231PS (R9)(R13*1), Z8, Z3
 	VFMADD231PS (R10)(R13*1), Z8, Z4
@@ -1322,7 +1294,7 @@ test7:
 	CMPQ          R13, 88(AX)
 	JNE           vector7
 	VFMADD231PS   (CX)(R13*1), Z7, Z0
-	VFMADD231PS   (SI)(R13*1), Z7, Z1
+	VFMADD231PS   (BX)(R13*1), Z7, Z1
 	VFMADD231PS   (R8)(R13*1), Z7, Z2
 	VFMADD231PS   (R9)(R13*1), Z7, Z3
 	VFMADD231PS   (R10)(R13*1), Z7, Z4
@@ -1373,7 +1345,7 @@ test7:
 	VADDSS        24(DI), X1, X1
 	VMOVSS        X1, 24(DI)
 	ADDQ          $0x1c, DI
-	ADDQ          $0x0e, BX
+	ADDQ          $0x0e, SI
 	JMP           entry
 
 left6:
@@ -1385,22 +1357,22 @@ left6:
 	VXORPS  Z5, Z5, Z5
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Z6
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 6(BX), R9
+	MOVWQZX 6(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
-	MOVWQZX 8(BX), R10
+	MOVWQZX 8(SI), R10
 	IMULQ   56(AX), R10
 	ADDQ    (AX), R10
-	MOVWQZX 10(BX), R11
+	MOVWQZX 10(SI), R11
 	IMULQ   56(AX), R11
 	ADDQ    (AX), R11
 	XORQ    R12, R12
@@ -1409,7 +1381,7 @@ left6:
 vector6:
 	VMOVUPS     (DX)(R12*1), Z7
 	VFMADD231PS (CX)(R12*1), Z7, Z0
-	VFMADD231PS (SI)(R12*1), Z7, Z1
+	VFMADD231PS (BX)(R12*1), Z7, Z1
 	VFMADD231PS (R8)(R12*1), Z7, Z2
 	VFMADD231PS (R9)(R12*1), Z7, Z3
 	VFMADD231PS (R10)(R12*1), Z7, Z4
@@ -1420,7 +1392,7 @@ test6:
 	CMPQ          R12, 88(AX)
 	JNE           vector6
 	VFMADD231PS   (CX)(R12*1), Z6, Z0
-	VFMADD231PS   (SI)(R12*1), Z6, Z1
+	VFMADD231PS   (BX)(R12*1), Z6, Z1
 	VFMADD231PS   (R8)(R12*1), Z6, Z2
 	VFMADD231PS   (R9)(R12*1), Z6, Z3
 	VFMADD231PS   (R10)(R12*1), Z6, Z4
@@ -1462,7 +1434,7 @@ test6:
 	VADDPS        X1, X0, X0
 	VMOVSD        X0, 16(DI)
 	ADDQ          $0x18, DI
-	ADDQ          $0x0c, BX
+	ADDQ          $0x0c, SI
 	JMP           entry
 
 left5:
@@ -1473,19 +1445,19 @@ left5:
 	VXORPS  Z4, Z4, Z4
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Z5
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 6(BX), R9
+	MOVWQZX 6(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
-	MOVWQZX 8(BX), R10
+	MOVWQZX 8(SI), R10
 	IMULQ   56(AX), R10
 	ADDQ    (AX), R10
 	XORQ    R11, R11
@@ -1494,7 +1466,7 @@ left5:
 vector5:
 	VMOVUPS     (DX)(R11*1), Z6
 	VFMADD231PS (CX)(R11*1), Z6, Z0
-	VFMADD231PS (SI)(R11*1), Z6, Z1
+	VFMADD231PS (BX)(R11*1), Z6, Z1
 	VFMADD231PS (R8)(R11*1), Z6, Z2
 	VFMADD231PS (R9)(R11*1), Z6, Z3
 	VFMADD231PS (R10)(R11*1), Z6, Z4
@@ -1504,7 +1476,7 @@ test5:
 	CMPQ          R11, 88(AX)
 	JNE           vector5
 	VFMADD231PS   (CX)(R11*1), Z5, Z0
-	VFMADD231PS   (SI)(R11*1), Z5, Z1
+	VFMADD231PS   (BX)(R11*1), Z5, Z1
 	VFMADD231PS   (R8)(R11*1), Z5, Z2
 	VFMADD231PS   (R9)(R11*1), Z5, Z3
 	VFMADD231PS   (R10)(R11*1), Z5, Z4
@@ -1542,7 +1514,7 @@ test5:
 	VADDSS        16(DI), X1, X1
 	VMOVSS        X1, 16(DI)
 	ADDQ          $0x14, DI
-	ADDQ          $0x0a, BX
+	ADDQ          $0x0a, SI
 	JMP           entry
 
 left4:
@@ -1552,16 +1524,16 @@ left4:
 	VXORPS  Z3, Z3, Z3
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Z4
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 6(BX), R9
+	MOVWQZX 6(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
 	XORQ    R10, R10
@@ -1570,7 +1542,7 @@ left4:
 vector4:
 	VMOVUPS     (DX)(R10*1), Z5
 	VFMADD231PS (CX)(R10*1), Z5, Z0
-	VFMADD231PS (SI)(R10*1), Z5, Z1
+	VFMADD231PS (BX)(R10*1), Z5, Z1
 	VFMADD231PS (R8)(R10*1), Z5, Z2
 	VFMADD231PS (R9)(R10*1), Z5, Z3
 	ADDQ        $0x40, R10
@@ -1579,7 +1551,7 @@ test4:
 	CMPQ          R10, 88(AX)
 	JNE           vector4
 	VFMADD231PS   (CX)(R10*1), Z4, Z0
-	VFMADD231PS   (SI)(R10*1), Z4, Z1
+	VFMADD231PS   (BX)(R10*1), Z4, Z1
 	VFMADD231PS   (R8)(R10*1), Z4, Z2
 	VFMADD231PS   (R9)(R10*1), Z4, Z3
 	VEXTRACTF64X4 $0x01, Z0, Y4
@@ -1606,7 +1578,7 @@ test4:
 	VADDPS        (DI), X0, X0
 	VMOVUPS       X0, (DI)
 	ADDQ          $0x10, DI
-	ADDQ          $0x08, BX
+	ADDQ          $0x08, SI
 	JMP           entry
 
 left3:
@@ -1615,13 +1587,13 @@ left3:
 	VXORPS  Z2, Z2, Z2
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Z3
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 4(BX), R8
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
+	MOVWQZX 4(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
 	XORQ    R9, R9
@@ -1630,7 +1602,7 @@ left3:
 vector3:
 	VMOVUPS     (DX)(R9*1), Z4
 	VFMADD231PS (CX)(R9*1), Z4, Z0
-	VFMADD231PS (SI)(R9*1), Z4, Z1
+	VFMADD231PS (BX)(R9*1), Z4, Z1
 	VFMADD231PS (R8)(R9*1), Z4, Z2
 	ADDQ        $0x40, R9
 
@@ -1638,7 +1610,7 @@ test3:
 	CMPQ          R9, 88(AX)
 	JNE           vector3
 	VFMADD231PS   (CX)(R9*1), Z3, Z0
-	VFMADD231PS   (SI)(R9*1), Z3, Z1
+	VFMADD231PS   (BX)(R9*1), Z3, Z1
 	VFMADD231PS   (R8)(R9*1), Z3, Z2
 	VEXTRACTF64X4 $0x01, Z0, Y3
 	VADDPS        Y0, Y3, Y0
@@ -1665,7 +1637,7 @@ test3:
 	VADDSS        8(DI), X0, X0
 	VMOVSS        X0, 8(DI)
 	ADDQ          $0x0c, DI
-	ADDQ          $0x06, BX
+	ADDQ          $0x06, SI
 	JMP           entry
 
 left2:
@@ -1673,26 +1645,26 @@ left2:
 	VXORPS  Z1, Z1, Z1
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Z2
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	MOVWQZX 2(BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
+	MOVWQZX 2(SI), BX
+	IMULQ   56(AX), BX
+	ADDQ    (AX), BX
 	XORQ    R8, R8
 	JMP     test2
 
 vector2:
 	VMOVUPS     (DX)(R8*1), Z3
 	VFMADD231PS (CX)(R8*1), Z3, Z0
-	VFMADD231PS (SI)(R8*1), Z3, Z1
+	VFMADD231PS (BX)(R8*1), Z3, Z1
 	ADDQ        $0x40, R8
 
 test2:
 	CMPQ          R8, 88(AX)
 	JNE           vector2
 	VFMADD231PS   (CX)(R8*1), Z2, Z0
-	VFMADD231PS   (SI)(R8*1), Z2, Z1
+	VFMADD231PS   (BX)(R8*1), Z2, Z1
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF64X4 $0x01, Z1, Y2
@@ -1710,28 +1682,28 @@ test2:
 	VADDPS        X1, X0, X0
 	VMOVSD        X0, (DI)
 	ADDQ          $0x08, DI
-	ADDQ          $0x04, BX
+	ADDQ          $0x04, SI
 	JMP           entry
 
 left1:
 	VXORPS  Z0, Z0, Z0
 	MOVQ    96(AX), CX
 	VMOVUPS (DX)(CX*1), Z1
-	MOVWQZX (BX), CX
+	MOVWQZX (SI), CX
 	IMULQ   56(AX), CX
 	ADDQ    (AX), CX
-	XORQ    SI, SI
+	XORQ    BX, BX
 	JMP     test1
 
 vector1:
-	VMOVUPS     (DX)(SI*1), Z2
-	VFMADD231PS (CX)(SI*1), Z2, Z0
-	ADDQ        $0x40, SI
+	VMOVUPS     (DX)(BX*1), Z2
+	VFMADD231PS (CX)(BX*1), Z2, Z0
+	ADDQ        $0x40, BX
 
 test1:
-	CMPQ          SI, 88(AX)
+	CMPQ          BX, 88(AX)
 	JNE           vector1
-	VFMADD231PS   (CX)(SI*1), Z1, Z0
+	VFMADD231PS   (CX)(BX*1), Z1, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y0, Y1, Y0
 	VUNPCKLPS     Y0, Y0, Y1
@@ -1746,7 +1718,7 @@ test1:
 	VADDSS        (DI), X1, X1
 	VMOVSS        X1, (DI)
 	ADDQ          $0x04, DI
-	ADDQ          $0x02, BX
+	ADDQ          $0x02, SI
 	JMP           entry
 	JMP row
 
@@ -1766,8 +1738,6 @@ row:
 	MOVQ       16(AX), DX
 	LEAQ       (DX)(CX*4), DX
 	MOVLQSX    4(DX), BX
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(BX*4), SI
 	SUBQ       80(AX), BX
 	IMULQ      72(AX), BX
 	ADDQ       8(AX), BX
@@ -1778,40 +1748,35 @@ row:
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 128(BX)
-	MOVQ       40(AX), DI
-	PREFETCHT0 (DI)(SI*2)
-	IMULQ      104(AX), SI
-	ADDQ       48(AX), SI
-	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
 	MOVQ       CX, 120(AX)
-	MOVQ       104(AX), CX
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(DX*4), BX
-	MOVLQSX    4(SI)(DX*4), SI
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    -4(DI)(CX*4), SI
+	MOVLQSX    (DI)(CX*4), CX
 	SUBQ       80(AX), DX
 	IMULQ      72(AX), DX
 	ADDQ       8(AX), DX
-	MOVQ       BX, DI
-	IMULQ      CX, DI
+	MOVQ       SI, DI
+	IMULQ      BX, DI
 	ADDQ       48(AX), DI
-	MOVQ       40(AX), CX
-	LEAQ       (CX)(BX*2), BX
-	LEAQ       (CX)(SI*2), SI
-	MOVQ       DX, CX
-	ADDQ       64(AX), CX
-	MOVQ       SI, 128(AX)
+	MOVQ       40(AX), BX
+	LEAQ       (BX)(SI*2), SI
+	LEAQ       (BX)(CX*2), CX
+	MOVQ       DX, BX
+	ADDQ       64(AX), BX
+	MOVQ       CX, 128(AX)
 
 entry:
-	MOVQ    128(AX), SI
-	SUBQ    BX, SI
+	MOVQ    128(AX), CX
+	SUBQ    SI, CX
 	JZ      row
-	CMPQ    SI, $0x02
+	CMPQ    CX, $0x02
 	JE      left1
-	CMPQ    SI, $0x04
+	CMPQ    CX, $0x04
 	JE      left2
-	CMPQ    SI, $0x06
+	CMPQ    CX, $0x06
 	JE      left3
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
@@ -1821,16 +1786,16 @@ entry:
 	VXORPS  Z5, Z5, Z5
 	VXORPS  Z6, Z6, Z6
 	VXORPS  Z7, Z7, Z7
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 2(BX), R8
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
+	MOVWQZX 2(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 4(BX), R9
+	MOVWQZX 4(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
-	MOVWQZX 6(BX), R10
+	MOVWQZX 6(SI), R10
 	IMULQ   56(AX), R10
 	ADDQ    (AX), R10
 	XORQ    R11, R11
@@ -1838,8 +1803,8 @@ entry:
 
 vector4:
 	VMOVUPS     (DX)(R11*1), Z8
-	VMOVUPS     (CX)(R11*1), Z9
-	VMOVUPS     (SI)(R11*1), Z10
+	VMOVUPS     (BX)(R11*1), Z9
+	VMOVUPS     (CX)(R11*1), Z10
 	VFMADD231PS Z10, Z8, Z0
 	VFMADD231PS Z10, Z9, Z1
 	VMOVUPS     (R8)(R11*1), Z10
@@ -1858,8 +1823,8 @@ test4:
 	JNE           vector4
 	MOVQ          96(AX), R12
 	VMOVUPS       (DX)(R12*1), Z8
-	VMOVUPS       (CX)(R12*1), Z9
-	VMOVUPS       (SI)(R11*1), Z10
+	VMOVUPS       (BX)(R12*1), Z9
+	VMOVUPS       (CX)(R11*1), Z10
 	VFMADD231PS   Z10, Z8, Z0
 	VFMADD231PS   Z10, Z9, Z1
 	VMOVUPS       (R8)(R11*1), Z10
@@ -1911,7 +1876,7 @@ test4:
 	VADDPS        (DI), Y0, Y0
 	VMOVUPS       Y0, (DI)
 	ADDQ          $0x20, DI
-	ADDQ          $0x08, BX
+	ADDQ          $0x08, SI
 	JMP           entry
 
 left3:
@@ -1921,13 +1886,13 @@ left3:
 	VXORPS  Z3, Z3, Z3
 	VXORPS  Z4, Z4, Z4
 	VXORPS  Z5, Z5, Z5
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 2(BX), R8
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
+	MOVWQZX 2(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
-	MOVWQZX 4(BX), R9
+	MOVWQZX 4(SI), R9
 	IMULQ   56(AX), R9
 	ADDQ    (AX), R9
 	XORQ    R10, R10
@@ -1935,8 +1900,8 @@ left3:
 
 vector3:
 	VMOVUPS     (DX)(R10*1), Z6
-	VMOVUPS     (CX)(R10*1), Z7
-	VMOVUPS     (SI)(R10*1), Z8
+	VMOVUPS     (BX)(R10*1), Z7
+	VMOVUPS     (CX)(R10*1), Z8
 	VFMADD231PS Z8, Z6, Z0
 	VFMADD231PS Z8, Z7, Z1
 	VMOVUPS     (R8)(R10*1), Z8
@@ -1952,8 +1917,8 @@ test3:
 	JNE           vector3
 	MOVQ          96(AX), R11
 	VMOVUPS       (DX)(R11*1), Z6
-	VMOVUPS       (CX)(R11*1), Z7
-	VMOVUPS       (SI)(R10*1), Z8
+	VMOVUPS       (BX)(R11*1), Z7
+	VMOVUPS       (CX)(R10*1), Z8
 	VFMADD231PS   Z8, Z6, Z0
 	VFMADD231PS   Z8, Z7, Z1
 	VMOVUPS       (R8)(R10*1), Z8
@@ -1999,7 +1964,7 @@ test3:
 	VADDPS        X1, X0, X0
 	VMOVSD        X0, 16(DI)
 	ADDQ          $0x18, DI
-	ADDQ          $0x06, BX
+	ADDQ          $0x06, SI
 	JMP           entry
 
 left2:
@@ -2007,10 +1972,10 @@ left2:
 	VXORPS  Z1, Z1, Z1
 	VXORPS  Z2, Z2, Z2
 	VXORPS  Z3, Z3, Z3
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 2(BX), R8
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
+	MOVWQZX 2(SI), R8
 	IMULQ   56(AX), R8
 	ADDQ    (AX), R8
 	XORQ    R9, R9
@@ -2018,8 +1983,8 @@ left2:
 
 vector2:
 	VMOVUPS     (DX)(R9*1), Z4
-	VMOVUPS     (CX)(R9*1), Z5
-	VMOVUPS     (SI)(R9*1), Z6
+	VMOVUPS     (BX)(R9*1), Z5
+	VMOVUPS     (CX)(R9*1), Z6
 	VFMADD231PS Z6, Z4, Z0
 	VFMADD231PS Z6, Z5, Z1
 	VMOVUPS     (R8)(R9*1), Z6
@@ -2032,8 +1997,8 @@ test2:
 	JNE           vector2
 	MOVQ          96(AX), R10
 	VMOVUPS       (DX)(R10*1), Z4
-	VMOVUPS       (CX)(R10*1), Z5
-	VMOVUPS       (SI)(R9*1), Z6
+	VMOVUPS       (BX)(R10*1), Z5
+	VMOVUPS       (CX)(R9*1), Z6
 	VFMADD231PS   Z6, Z4, Z0
 	VFMADD231PS   Z6, Z5, Z1
 	VMOVUPS       (R8)(R9*1), Z6
@@ -2063,22 +2028,22 @@ test2:
 	VADDPS        (DI), X0, X0
 	VMOVUPS       X0, (DI)
 	ADDQ          $0x10, DI
-	ADDQ          $0x04, BX
+	ADDQ          $0x04, SI
 	JMP           entry
 
 left1:
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
 	XORQ    R8, R8
 	JMP     test1
 
 vector1:
 	VMOVUPS     (DX)(R8*1), Z2
-	VMOVUPS     (CX)(R8*1), Z3
-	VMOVUPS     (SI)(R8*1), Z4
+	VMOVUPS     (BX)(R8*1), Z3
+	VMOVUPS     (CX)(R8*1), Z4
 	VFMADD231PS Z4, Z2, Z0
 	VFMADD231PS Z4, Z3, Z1
 	ADDQ        $0x40, R8
@@ -2088,8 +2053,8 @@ test1:
 	JNE           vector1
 	MOVQ          96(AX), R9
 	VMOVUPS       (DX)(R9*1), Z2
-	VMOVUPS       (CX)(R9*1), Z3
-	VMOVUPS       (SI)(R8*1), Z4
+	VMOVUPS       (BX)(R9*1), Z3
+	VMOVUPS       (CX)(R8*1), Z4
 	VFMADD231PS   Z4, Z2, Z0
 	VFMADD231PS   Z4, Z3, Z1
 	VEXTRACTF64X4 $0x01, Z0, Y2
@@ -2109,7 +2074,7 @@ test1:
 	VADDPS        X1, X0, X0
 	VMOVSD        X0, (DI)
 	ADDQ          $0x08, DI
-	ADDQ          $0x02, BX
+	ADDQ          $0x02, SI
 	JMP           entry
 	JMP row
 
@@ -2129,8 +2094,6 @@ row:
 	MOVQ       16(AX), DX
 	LEAQ       (DX)(CX*4), DX
 	MOVLQSX    4(DX), BX
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(BX*4), SI
 	SUBQ       80(AX), BX
 	IMULQ      72(AX), BX
 	ADDQ       8(AX), BX
@@ -2149,40 +2112,35 @@ row:
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 128(BX)
-	MOVQ       40(AX), DI
-	PREFETCHT0 (DI)(SI*2)
-	IMULQ      104(AX), SI
-	ADDQ       48(AX), SI
-	PREFETCHT0 (SI)
 	MOVLQSX    (DX), DX
 	INCQ       CX
 	MOVQ       CX, 120(AX)
-	MOVQ       104(AX), CX
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(DX*4), BX
-	MOVLQSX    4(SI)(DX*4), SI
+	MOVQ       104(AX), BX
+	MOVQ       32(AX), DI
+	MOVLQSX    -4(DI)(CX*4), SI
+	MOVLQSX    (DI)(CX*4), CX
 	SUBQ       80(AX), DX
 	IMULQ      72(AX), DX
 	ADDQ       8(AX), DX
-	MOVQ       BX, DI
-	IMULQ      CX, DI
+	MOVQ       SI, DI
+	IMULQ      BX, DI
 	ADDQ       48(AX), DI
 	MOVQ       40(AX), R8
-	LEAQ       (R8)(BX*2), BX
 	LEAQ       (R8)(SI*2), SI
+	LEAQ       (R8)(CX*2), CX
 	MOVQ       DX, R8
 	ADDQ       64(AX), R8
 	MOVQ       R8, R9
 	ADDQ       64(AX), R9
 	MOVQ       R9, R10
 	ADDQ       64(AX), R10
-	MOVQ       SI, 128(AX)
+	MOVQ       CX, 128(AX)
 
 entry:
-	MOVQ    128(AX), SI
-	SUBQ    BX, SI
+	MOVQ    128(AX), CX
+	SUBQ    SI, CX
 	JZ      row
-	CMPQ    SI, $0x02
+	CMPQ    CX, $0x02
 	JE      left1
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
@@ -2192,10 +2150,10 @@ entry:
 	VXORPS  Z5, Z5, Z5
 	VXORPS  Z6, Z6, Z6
 	VXORPS  Z7, Z7, Z7
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
-	MOVWQZX 2(BX), R11
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
+	MOVWQZX 2(SI), R11
 	IMULQ   56(AX), R11
 	ADDQ    (AX), R11
 	XORQ    R12, R12
@@ -2206,7 +2164,7 @@ vector2:
 	VMOVUPS     (R8)(R12*1), Z9
 	VMOVUPS     (R9)(R12*1), Z10
 	VMOVUPS     (R10)(R12*1), Z11
-	VMOVUPS     (SI)(R12*1), Z12
+	VMOVUPS     (CX)(R12*1), Z12
 	VFMADD231PS Z12, Z8, Z0
 	VFMADD231PS Z12, Z9, Z1
 	VFMADD231PS Z12, Z10, Z2
@@ -2226,7 +2184,7 @@ test2:
 	VMOVUPS       (R8)(R13*1), Z9
 	VMOVUPS       (R9)(R13*1), Z10
 	VMOVUPS       (R10)(R13*1), Z11
-	VMOVUPS       (SI)(R12*1), Z12
+	VMOVUPS       (CX)(R12*1), Z12
 	VFMADD231PS   Z12, Z8, Z0
 	VFMADD231PS   Z12, Z9, Z1
 	VFMADD231PS   Z12, Z10, Z2
@@ -2276,11 +2234,11 @@ test2:
 	VEXTRACTF128  $0x01, Y0, X1
 	VADDPS        (DI), X0, X0
 	VMOVUPS       X0, (DI)
-	ADDQ          CX, DI
+	ADDQ          BX, DI
 	VADDPS        (DI), X1, X1
 	VMOVUPS       X1, (DI)
-	ADDQ          CX, DI
-	ADDQ          $0x04, BX
+	ADDQ          BX, DI
+	ADDQ          $0x04, SI
 	JMP           entry
 
 left1:
@@ -2288,9 +2246,9 @@ left1:
 	VXORPS  Z1, Z1, Z1
 	VXORPS  Z2, Z2, Z2
 	VXORPS  Z3, Z3, Z3
-	MOVWQZX (BX), SI
-	IMULQ   56(AX), SI
-	ADDQ    (AX), SI
+	MOVWQZX (SI), CX
+	IMULQ   56(AX), CX
+	ADDQ    (AX), CX
 	XORQ    R11, R11
 	JMP     test1
 
@@ -2299,7 +2257,7 @@ vector1:
 	VMOVUPS     (R8)(R11*1), Z5
 	VMOVUPS     (R9)(R11*1), Z6
 	VMOVUPS     (R10)(R11*1), Z7
-	VMOVUPS     (SI)(R11*1), Z8
+	VMOVUPS     (CX)(R11*1), Z8
 	VFMADD231PS Z8, Z4, Z0
 	VFMADD231PS Z8, Z5, Z1
 	VFMADD231PS Z8, Z6, Z2
@@ -2314,7 +2272,7 @@ test1:
 	VMOVUPS       (R8)(R12*1), Z5
 	VMOVUPS       (R9)(R12*1), Z6
 	VMOVUPS       (R10)(R12*1), Z7
-	VMOVUPS       (SI)(R11*1), Z8
+	VMOVUPS       (CX)(R11*1), Z8
 	VFMADD231PS   Z8, Z4, Z0
 	VFMADD231PS   Z8, Z5, Z1
 	VFMADD231PS   Z8, Z6, Z2
@@ -2341,8 +2299,8 @@ test1:
 	VADDPS        Y1, Y0, Y0
 	VADDPS        (DI), X0, X0
 	VMOVUPS       X0, (DI)
-	ADDQ          CX, DI
-	ADDQ          $0x02, BX
+	ADDQ          BX, DI
+	ADDQ          $0x02, SI
 	JMP           entry
 	JMP row
 

@@ -14,9 +14,9 @@ import (
 type tile struct {
 	x       unsafe.Pointer // column 0 of the K-block, first column of the tile
 	y       unsafe.Pointer // row group `first`
-	order   unsafe.Pointer // rows to visit
+	order   unsafe.Pointer // rows (row groups) to visit
 	n       int            // how many
-	offsets unsafe.Pointer
+	offsets unsafe.Pointer // first entry of each of them
 	columns unsafe.Pointer
 	values  unsafe.Pointer
 	ldx     int // from one row of X to the next
@@ -296,7 +296,7 @@ func (p *product) multiply(v *view, lo, hi int, fns []func(*byte), step int, acc
 			} else {
 				t.x = unsafe.Pointer(&p.x[b*v.kb*p.ldx+s.j])
 			}
-			t.offsets = unsafe.Pointer(&v.offsets[b*v.rows])
+			t.offsets = unsafe.Pointer(&v.offsets[b*v.rows+lo])
 			t.acc = 0
 			if acc || b > 0 {
 				t.acc = 1
@@ -412,7 +412,7 @@ func (p *product) weightGrad(w *CSR, lo, hi int, dW []float32) {
 			} else {
 				t.x, t.ldx = unsafe.Pointer(&p.x[b*v.kb*p.ldx+s.j]), p.ldx*4
 			}
-			t.offsets = unsafe.Pointer(&v.offsets[b*v.rows])
+			t.offsets = unsafe.Pointer(&v.offsets[b*v.rows+lo])
 			for q := range w.R / step {
 				t.order, t.n, t.i = unsafe.Pointer(&v.plan.order[b*v.rows+lo]), hi-lo, 0
 				t.y = unsafe.Add(y, q*4*t.ldy)

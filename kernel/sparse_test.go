@@ -14,38 +14,22 @@ import (
 // randomCSR returns a matrix with about density·M·K weights. Every seventh group
 // of rows and every fifth column of odd matrices stay empty.
 func randomCSR(rng *rand.Rand, M, K, R int, density float64) *CSR {
-	w := &CSR{M: M, K: K, R: R}
-	groups := w.Groups()
-	keep := make([]bool, groups*K)
-	n := 0
-	for i := range keep {
+	groups := (M + R - 1) / R
+	var keys []int64
+	for i := range groups * K {
 		if K%2 == 1 && (i/K%7 == 3 || i%K%5 == 2) {
 			continue
 		}
-		if keep[i] = rng.Float64() < density; keep[i] {
-			n++
+		if rng.Float64() < density {
+			keys = append(keys, int64(i))
 		}
 	}
-	w.KB = BlockColumns(K, groups, n)
-	for b := range w.KBlocks() {
-		for g := range groups {
-			w.Offsets = append(w.Offsets, int32(len(w.Columns)))
-			for k := b * w.KB; k < min(K, (b+1)*w.KB); k++ {
-				if keep[g*K+k] {
-					w.Columns = append(w.Columns, uint16(k-b*w.KB))
-					for r := range R {
-						v := rng.Float32() - 0.5
-						if g*R+r >= M {
-							v = 0
-						}
-						w.Values = append(w.Values, v)
-					}
-				}
-			}
+	w, _, _ := NewCSR(M, K, R, keys)
+	w.visit(func(g, _, e int) {
+		for r := range w.rowsOf(g) {
+			w.Values[e*R+r] = rng.Float32() - 0.5
 		}
-	}
-	w.Offsets = append(w.Offsets, int32(len(w.Columns)))
-	w.Prepare()
+	})
 	return w
 }
 

@@ -207,17 +207,19 @@ func tailOf(x []float32, j int) []float32 { return x[min(j, len(x)):] }
 
 func spmmPortable(w *CSR, lo, hi, N int, X []float32, ldx int, acc bool, Y []float32, ldy int) {
 	groups := w.Groups()
-	for g := lo; g < hi; g++ {
-		for r := range w.rowsOf(g) {
-			row := g*w.R + r
-			y := Y[row*ldy : row*ldy+N]
-			if !acc {
-				clear(y)
-			}
-			for b := range w.KBlocks() {
-				for e := w.Offsets[b*groups+g]; e < w.Offsets[b*groups+g+1]; e++ {
-					k := b*w.KB + int(w.Columns[e])
-					addScaled(y, w.Values[int(e)*w.R+r], X[k*ldx:])
+	if !acc {
+		for i := lo * w.R; i < min(w.M, hi*w.R); i++ {
+			clear(Y[i*ldy : i*ldy+N])
+		}
+	}
+	for b := range w.KBlocks() {
+		for i := b*groups + lo; i < b*groups+hi; i++ {
+			g := int(w.plan.order[i])
+			for e := w.Offsets[i]; e < w.Offsets[i+1]; e++ {
+				k := b*w.KB + int(w.Columns[e])
+				for r := range w.rowsOf(g) {
+					row := (g*w.R + r) * ldy
+					addScaled(Y[row:row+N], w.Values[int(e)*w.R+r], X[k*ldx:])
 				}
 			}
 		}
@@ -225,14 +227,16 @@ func spmmPortable(w *CSR, lo, hi, N int, X []float32, ldx int, acc bool, Y []flo
 }
 
 func spmmtPortable(t *Twin, lo, hi, N int, dY []float32, ldy int, acc bool, dX []float32, ldx int) {
-	for k := lo; k < hi; k++ {
-		dx := dX[k*ldx : k*ldx+N]
-		if !acc {
-			clear(dx)
+	if !acc {
+		for k := lo; k < hi; k++ {
+			clear(dX[k*ldx : k*ldx+N])
 		}
-		for b := range t.Blocks() {
-			for e := t.Offsets[b*t.K+k]; e < t.Offsets[b*t.K+k+1]; e++ {
-				addScaled(dx, t.Values[e], dY[(b*t.GB+int(t.Columns[e]))*ldy:])
+	}
+	for b := range t.Blocks() {
+		for i := b*t.K + lo; i < b*t.K+hi; i++ {
+			k := int(t.plan.order[i])
+			for e := t.Offsets[i]; e < t.Offsets[i+1]; e++ {
+				addScaled(dX[k*ldx:k*ldx+N], t.Values[e], dY[(b*t.GB+int(t.Columns[e]))*ldy:])
 			}
 		}
 	}
@@ -246,8 +250,9 @@ func scatterPortable(w *CSR, lo, hi, N int, dY []float32, ldy int, acc bool, dX 
 				clear(dX[k*ldx : k*ldx+N])
 			}
 		}
-		for g := range groups {
-			for e := w.Offsets[b*groups+g]; e < w.Offsets[b*groups+g+1]; e++ {
+		for i := b * groups; i < (b+1)*groups; i++ {
+			g := int(w.plan.order[i])
+			for e := w.Offsets[i]; e < w.Offsets[i+1]; e++ {
 				k := b*w.KB + int(w.Columns[e])
 				for r := range w.rowsOf(g) {
 					addScaled(dX[k*ldx:k*ldx+N], w.Values[int(e)*w.R+r], dY[(g*w.R+r)*ldy:])

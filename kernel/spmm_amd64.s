@@ -20,97 +20,67 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(CX*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), CX
-	MOVLQSX    (CX)(R8*4), R9
-	MOVLQSX    4(CX)(R8*4), CX
-	SUBQ       R9, CX
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    16(DI), R8
-	MOVQ       32(AX), R11
-	MOVLQSX    (R11)(R8*4), R10
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	PREFETCHT0 (R8)
-	MOVQ       40(AX), R11
-	PREFETCHT0 (R11)(R10*2)
-	IMULQ      104(AX), R10
-	ADDQ       48(AX), R10
-	PREFETCHT0 (R10)
-	MOVLQSX    20(DI), R8
-	MOVQ       32(AX), R11
-	MOVLQSX    (R11)(R8*4), R10
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	PREFETCHT0 (R8)
-	MOVQ       40(AX), R11
-	PREFETCHT0 (R11)(R10*2)
-	IMULQ      104(AX), R10
-	ADDQ       48(AX), R10
-	PREFETCHT0 (R10)
-	MOVLQSX    24(DI), R8
-	MOVQ       32(AX), R11
-	MOVLQSX    (R11)(R8*4), R10
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	PREFETCHT0 (R8)
-	MOVQ       40(AX), R11
-	PREFETCHT0 (R11)(R10*2)
-	IMULQ      104(AX), R10
-	ADDQ       48(AX), R10
-	PREFETCHT0 (R10)
-	MOVLQSX    28(DI), R8
-	MOVQ       32(AX), R11
-	MOVLQSX    (R11)(R8*4), R10
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	PREFETCHT0 (R8)
-	MOVQ       40(AX), R11
-	PREFETCHT0 (R11)(R10*2)
-	IMULQ      104(AX), R10
-	ADDQ       48(AX), R10
-	PREFETCHT0 (R10)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(CX*4), R8
+	MOVLQSX    (DI), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    4(R8), CX
+	SUBQ       R10, CX
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 136(AX)
+	MOVLQSX    16(DI), R9
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    20(DI), R9
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    24(DI), R9
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    28(DI), R9
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
 	CMPQ       SI, $0x04
 	JL         alone
-	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R10
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	CMPQ       SI, CX
-	JNE        alone
-	MOVLQSX    8(DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R11
-	MOVLQSX    4(SI)(R8*4), SI
+	MOVLQSX    4(DI), R9
+	MOVLQSX    4(R8), R11
+	MOVLQSX    8(R8), SI
 	SUBQ       R11, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
 	CMPQ       SI, CX
 	JNE        alone
-	MOVLQSX    12(DI), DI
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(DI*4), R8
-	MOVLQSX    4(SI)(DI*4), SI
-	SUBQ       R8, SI
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	MOVQ       DI, 160(AX)
+	MOVLQSX    8(DI), R9
+	MOVLQSX    8(R8), R12
+	MOVLQSX    12(R8), SI
+	SUBQ       R12, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
 	CMPQ       SI, CX
+	JNE        alone
+	MOVLQSX    12(DI), SI
+	MOVLQSX    12(R8), DI
+	MOVLQSX    16(R8), R8
+	SUBQ       DI, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 160(AX)
+	CMPQ       R8, CX
 	JNE        alone
 	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -118,14 +88,14 @@ row:
 	TESTQ      CX, CX
 	JZ         row
 	MOVQ       96(AX), SI
-	MOVQ       136(AX), DI
-	VMOVUPS    (DI)(SI*1), Y0
-	MOVQ       144(AX), DI
-	VMOVUPS    (DI)(SI*1), Y1
-	MOVQ       152(AX), DI
-	VMOVUPS    (DI)(SI*1), Y2
-	MOVQ       160(AX), DI
-	VMOVUPS    (DI)(SI*1), Y3
+	MOVQ       136(AX), R8
+	VMOVUPS    (R8)(SI*1), Y0
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8)(SI*1), Y1
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8)(SI*1), Y2
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8)(SI*1), Y3
 	JMP        group_start
 
 group_fresh:
@@ -138,29 +108,29 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
+	MOVQ 48(AX), R8
 
 group_entry:
-	MOVWQZX      (SI)(R9*2), R12
-	IMULQ        DX, R12
-	VBROADCASTSS (DI)(R9*4), Y4
-	VFMADD231PS  (BX)(R12*1), Y4, Y0
-	INCQ         R9
-	MOVWQZX      (SI)(R10*2), R12
-	IMULQ        DX, R12
-	VBROADCASTSS (DI)(R10*4), Y4
-	VFMADD231PS  (BX)(R12*1), Y4, Y1
+	MOVWQZX      (SI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Y4
+	VFMADD231PS  (BX)(R9*1), Y4, Y0
 	INCQ         R10
-	MOVWQZX      (SI)(R11*2), R12
-	IMULQ        DX, R12
-	VBROADCASTSS (DI)(R11*4), Y4
-	VFMADD231PS  (BX)(R12*1), Y4, Y2
+	MOVWQZX      (SI)(R11*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R11*4), Y4
+	VFMADD231PS  (BX)(R9*1), Y4, Y1
 	INCQ         R11
-	MOVWQZX      (SI)(R8*2), R12
-	IMULQ        DX, R12
-	VBROADCASTSS (DI)(R8*4), Y4
-	VFMADD231PS  (BX)(R12*1), Y4, Y3
-	INCQ         R8
+	MOVWQZX      (SI)(R12*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R12*4), Y4
+	VFMADD231PS  (BX)(R9*1), Y4, Y2
+	INCQ         R12
+	MOVWQZX      (SI)(DI*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(DI*4), Y4
+	VFMADD231PS  (BX)(R9*1), Y4, Y3
+	INCQ         DI
 	DECQ         CX
 	JNZ          group_entry
 
@@ -197,11 +167,11 @@ one_start:
 	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (SI)(R9*2), R8
+	MOVWQZX      (SI)(R10*2), R8
 	IMULQ        DX, R8
-	VBROADCASTSS (DI)(R9*4), Y1
+	VBROADCASTSS (DI)(R10*4), Y1
 	VFMADD231PS  (BX)(R8*1), Y1, Y0
-	INCQ         R9
+	INCQ         R10
 	DECQ         CX
 	JNZ          one_entry
 
@@ -231,97 +201,67 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    16(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    20(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    24(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    28(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    16(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	MOVLQSX    20(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	MOVLQSX    24(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	MOVLQSX    28(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
 	CMPQ       DI, $0x04
 	JL         alone
-	MOVLQSX    4(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R11
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R11, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R12
-	MOVLQSX    4(DI)(R9*4), DI
+	MOVLQSX    4(R8), R10
+	MOVLQSX    4(R9), R12
+	MOVLQSX    8(R9), DI
 	SUBQ       R12, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	MOVLQSX    12(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 160(AX)
+	MOVLQSX    8(R8), R10
+	MOVLQSX    8(R9), R13
+	MOVLQSX    12(R9), DI
+	SUBQ       R13, DI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 152(AX)
 	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), DI
+	MOVLQSX    12(R9), R8
+	MOVLQSX    16(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 160(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -329,18 +269,18 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    (R8)(DI*1), Y1
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y2
-	VMOVUPS    (R8)(DI*1), Y3
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y4
-	VMOVUPS    (R8)(DI*1), Y5
-	MOVQ       160(AX), R8
-	VMOVUPS    (R8), Y6
-	VMOVUPS    (R8)(DI*1), Y7
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Y0
+	VMOVUPS    (R9)(DI*1), Y1
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Y2
+	VMOVUPS    (R9)(DI*1), Y3
+	MOVQ       152(AX), R9
+	VMOVUPS    (R9), Y4
+	VMOVUPS    (R9)(DI*1), Y5
+	MOVQ       160(AX), R9
+	VMOVUPS    (R9), Y6
+	VMOVUPS    (R9)(DI*1), Y7
 	JMP        group_start
 
 group_fresh:
@@ -357,33 +297,33 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R10*4), Y8
-	VFMADD231PS  (CX)(R13*1), Y8, Y0
-	VFMADD231PS  (BX)(R13*1), Y8, Y1
-	INCQ         R10
-	MOVWQZX      (DI)(R11*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R11*4), Y8
-	VFMADD231PS  (CX)(R13*1), Y8, Y2
-	VFMADD231PS  (BX)(R13*1), Y8, Y3
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Y8
+	VFMADD231PS  (CX)(R10*1), Y8, Y0
+	VFMADD231PS  (BX)(R10*1), Y8, Y1
 	INCQ         R11
-	MOVWQZX      (DI)(R12*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R12*4), Y8
-	VFMADD231PS  (CX)(R13*1), Y8, Y4
-	VFMADD231PS  (BX)(R13*1), Y8, Y5
+	MOVWQZX      (DI)(R12*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R12*4), Y8
+	VFMADD231PS  (CX)(R10*1), Y8, Y2
+	VFMADD231PS  (BX)(R10*1), Y8, Y3
 	INCQ         R12
-	MOVWQZX      (DI)(R9*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R9*4), Y8
-	VFMADD231PS  (CX)(R13*1), Y8, Y6
-	VFMADD231PS  (BX)(R13*1), Y8, Y7
-	INCQ         R9
+	MOVWQZX      (DI)(R13*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R13*4), Y8
+	VFMADD231PS  (CX)(R10*1), Y8, Y4
+	VFMADD231PS  (BX)(R10*1), Y8, Y5
+	INCQ         R13
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Y8
+	VFMADD231PS  (CX)(R10*1), Y8, Y6
+	VFMADD231PS  (BX)(R10*1), Y8, Y7
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -426,12 +366,12 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Y2
+	VBROADCASTSS (R8)(R11*4), Y2
 	VFMADD231PS  (CX)(R9*1), Y2, Y0
 	VFMADD231PS  (BX)(R9*1), Y2, Y1
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -462,101 +402,71 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    16(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    20(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    24(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    28(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    16(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVLQSX    20(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVLQSX    24(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVLQSX    28(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
 	CMPQ       DI, $0x04
 	JL         alone
-	MOVLQSX    4(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R11
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R11, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R12
-	MOVLQSX    4(DI)(R9*4), DI
+	MOVLQSX    4(R8), R10
+	MOVLQSX    4(R9), R12
+	MOVLQSX    8(R9), DI
 	SUBQ       R12, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	MOVLQSX    12(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 160(AX)
+	MOVLQSX    8(R8), R10
+	MOVLQSX    8(R9), R13
+	MOVLQSX    12(R9), DI
+	SUBQ       R13, DI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 152(AX)
 	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), DI
+	MOVLQSX    12(R9), R8
+	MOVLQSX    16(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 160(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -564,22 +474,22 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    (R8)(DI*1), Y2
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y3
-	VMOVUPS    32(R8), Y4
-	VMOVUPS    (R8)(DI*1), Y5
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Y6
-	VMOVUPS    32(R8), Y7
-	VMOVUPS    (R8)(DI*1), Y8
-	MOVQ       160(AX), R8
-	VMOVUPS    (R8), Y9
-	VMOVUPS    32(R8), Y10
-	VMOVUPS    (R8)(DI*1), Y11
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Y0
+	VMOVUPS    32(R9), Y1
+	VMOVUPS    (R9)(DI*1), Y2
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Y3
+	VMOVUPS    32(R9), Y4
+	VMOVUPS    (R9)(DI*1), Y5
+	MOVQ       152(AX), R9
+	VMOVUPS    (R9), Y6
+	VMOVUPS    32(R9), Y7
+	VMOVUPS    (R9)(DI*1), Y8
+	MOVQ       160(AX), R9
+	VMOVUPS    (R9), Y9
+	VMOVUPS    32(R9), Y10
+	VMOVUPS    (R9)(DI*1), Y11
 	JMP        group_start
 
 group_fresh:
@@ -600,37 +510,37 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R10*4), Y12
-	VFMADD231PS  (CX)(R13*1), Y12, Y0
-	VFMADD231PS  32(CX)(R13*1), Y12, Y1
-	VFMADD231PS  (BX)(R13*1), Y12, Y2
-	INCQ         R10
-	MOVWQZX      (DI)(R11*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R11*4), Y12
-	VFMADD231PS  (CX)(R13*1), Y12, Y3
-	VFMADD231PS  32(CX)(R13*1), Y12, Y4
-	VFMADD231PS  (BX)(R13*1), Y12, Y5
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Y12
+	VFMADD231PS  (CX)(R10*1), Y12, Y0
+	VFMADD231PS  32(CX)(R10*1), Y12, Y1
+	VFMADD231PS  (BX)(R10*1), Y12, Y2
 	INCQ         R11
-	MOVWQZX      (DI)(R12*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R12*4), Y12
-	VFMADD231PS  (CX)(R13*1), Y12, Y6
-	VFMADD231PS  32(CX)(R13*1), Y12, Y7
-	VFMADD231PS  (BX)(R13*1), Y12, Y8
+	MOVWQZX      (DI)(R12*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R12*4), Y12
+	VFMADD231PS  (CX)(R10*1), Y12, Y3
+	VFMADD231PS  32(CX)(R10*1), Y12, Y4
+	VFMADD231PS  (BX)(R10*1), Y12, Y5
 	INCQ         R12
-	MOVWQZX      (DI)(R9*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R9*4), Y12
-	VFMADD231PS  (CX)(R13*1), Y12, Y9
-	VFMADD231PS  32(CX)(R13*1), Y12, Y10
-	VFMADD231PS  (BX)(R13*1), Y12, Y11
-	INCQ         R9
+	MOVWQZX      (DI)(R13*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R13*4), Y12
+	VFMADD231PS  (CX)(R10*1), Y12, Y6
+	VFMADD231PS  32(CX)(R10*1), Y12, Y7
+	VFMADD231PS  (BX)(R10*1), Y12, Y8
+	INCQ         R13
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Y12
+	VFMADD231PS  (CX)(R10*1), Y12, Y9
+	VFMADD231PS  32(CX)(R10*1), Y12, Y10
+	VFMADD231PS  (BX)(R10*1), Y12, Y11
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -679,13 +589,13 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Y3
+	VBROADCASTSS (R8)(R11*4), Y3
 	VFMADD231PS  (CX)(R9*1), Y3, Y0
 	VFMADD231PS  32(CX)(R9*1), Y3, Y1
 	VFMADD231PS  (BX)(R9*1), Y3, Y2
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -717,53 +627,39 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    8(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVLQSX    12(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
 	CMPQ       DI, $0x02
 	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	CMPQ       DI, SI
+	MOVLQSX    4(R8), DI
+	MOVLQSX    4(R9), R8
+	MOVLQSX    8(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 144(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -771,16 +667,16 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    (R8)(DI*1), Y3
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y4
-	VMOVUPS    32(R8), Y5
-	VMOVUPS    64(R8), Y6
-	VMOVUPS    (R8)(DI*1), Y7
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Y0
+	VMOVUPS    32(R9), Y1
+	VMOVUPS    64(R9), Y2
+	VMOVUPS    (R9)(DI*1), Y3
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Y4
+	VMOVUPS    32(R9), Y5
+	VMOVUPS    64(R9), Y6
+	VMOVUPS    (R9)(DI*1), Y7
 	JMP        group_start
 
 group_fresh:
@@ -797,25 +693,25 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R10*4), Y8
-	VFMADD231PS  (CX)(R11*1), Y8, Y0
-	VFMADD231PS  32(CX)(R11*1), Y8, Y1
-	VFMADD231PS  64(CX)(R11*1), Y8, Y2
-	VFMADD231PS  (BX)(R11*1), Y8, Y3
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R9*4), Y8
-	VFMADD231PS  (CX)(R11*1), Y8, Y4
-	VFMADD231PS  32(CX)(R11*1), Y8, Y5
-	VFMADD231PS  64(CX)(R11*1), Y8, Y6
-	VFMADD231PS  (BX)(R11*1), Y8, Y7
-	INCQ         R9
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Y8
+	VFMADD231PS  (CX)(R10*1), Y8, Y0
+	VFMADD231PS  32(CX)(R10*1), Y8, Y1
+	VFMADD231PS  64(CX)(R10*1), Y8, Y2
+	VFMADD231PS  (BX)(R10*1), Y8, Y3
+	INCQ         R11
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Y8
+	VFMADD231PS  (CX)(R10*1), Y8, Y4
+	VFMADD231PS  32(CX)(R10*1), Y8, Y5
+	VFMADD231PS  64(CX)(R10*1), Y8, Y6
+	VFMADD231PS  (BX)(R10*1), Y8, Y7
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -860,14 +756,14 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Y4
+	VBROADCASTSS (R8)(R11*4), Y4
 	VFMADD231PS  (CX)(R9*1), Y4, Y0
 	VFMADD231PS  32(CX)(R9*1), Y4, Y1
 	VFMADD231PS  64(CX)(R9*1), Y4, Y2
 	VFMADD231PS  (BX)(R9*1), Y4, Y3
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -900,55 +796,41 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    8(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	MOVLQSX    12(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
 	CMPQ       DI, $0x02
 	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	CMPQ       DI, SI
+	MOVLQSX    4(R8), DI
+	MOVLQSX    4(R9), R8
+	MOVLQSX    8(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 144(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -956,18 +838,18 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    (R8)(DI*1), Y4
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y5
-	VMOVUPS    32(R8), Y6
-	VMOVUPS    64(R8), Y7
-	VMOVUPS    96(R8), Y8
-	VMOVUPS    (R8)(DI*1), Y9
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Y0
+	VMOVUPS    32(R9), Y1
+	VMOVUPS    64(R9), Y2
+	VMOVUPS    96(R9), Y3
+	VMOVUPS    (R9)(DI*1), Y4
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Y5
+	VMOVUPS    32(R9), Y6
+	VMOVUPS    64(R9), Y7
+	VMOVUPS    96(R9), Y8
+	VMOVUPS    (R9)(DI*1), Y9
 	JMP        group_start
 
 group_fresh:
@@ -986,27 +868,27 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R10*4), Y10
-	VFMADD231PS  (CX)(R11*1), Y10, Y0
-	VFMADD231PS  32(CX)(R11*1), Y10, Y1
-	VFMADD231PS  64(CX)(R11*1), Y10, Y2
-	VFMADD231PS  96(CX)(R11*1), Y10, Y3
-	VFMADD231PS  (BX)(R11*1), Y10, Y4
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R9*4), Y10
-	VFMADD231PS  (CX)(R11*1), Y10, Y5
-	VFMADD231PS  32(CX)(R11*1), Y10, Y6
-	VFMADD231PS  64(CX)(R11*1), Y10, Y7
-	VFMADD231PS  96(CX)(R11*1), Y10, Y8
-	VFMADD231PS  (BX)(R11*1), Y10, Y9
-	INCQ         R9
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Y10
+	VFMADD231PS  (CX)(R10*1), Y10, Y0
+	VFMADD231PS  32(CX)(R10*1), Y10, Y1
+	VFMADD231PS  64(CX)(R10*1), Y10, Y2
+	VFMADD231PS  96(CX)(R10*1), Y10, Y3
+	VFMADD231PS  (BX)(R10*1), Y10, Y4
+	INCQ         R11
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Y10
+	VFMADD231PS  (CX)(R10*1), Y10, Y5
+	VFMADD231PS  32(CX)(R10*1), Y10, Y6
+	VFMADD231PS  64(CX)(R10*1), Y10, Y7
+	VFMADD231PS  96(CX)(R10*1), Y10, Y8
+	VFMADD231PS  (BX)(R10*1), Y10, Y9
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -1055,15 +937,15 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Y5
+	VBROADCASTSS (R8)(R11*4), Y5
 	VFMADD231PS  (CX)(R9*1), Y5, Y0
 	VFMADD231PS  32(CX)(R9*1), Y5, Y1
 	VFMADD231PS  64(CX)(R9*1), Y5, Y2
 	VFMADD231PS  96(CX)(R9*1), Y5, Y3
 	VFMADD231PS  (BX)(R9*1), Y5, Y4
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -1097,55 +979,41 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    8(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	MOVLQSX    12(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
 	CMPQ       DI, $0x02
 	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	CMPQ       DI, SI
+	MOVLQSX    4(R8), DI
+	MOVLQSX    4(R9), R8
+	MOVLQSX    8(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 144(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -1153,20 +1021,20 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    (R8)(DI*1), Y5
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y6
-	VMOVUPS    32(R8), Y7
-	VMOVUPS    64(R8), Y8
-	VMOVUPS    96(R8), Y9
-	VMOVUPS    128(R8), Y10
-	VMOVUPS    (R8)(DI*1), Y11
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Y0
+	VMOVUPS    32(R9), Y1
+	VMOVUPS    64(R9), Y2
+	VMOVUPS    96(R9), Y3
+	VMOVUPS    128(R9), Y4
+	VMOVUPS    (R9)(DI*1), Y5
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Y6
+	VMOVUPS    32(R9), Y7
+	VMOVUPS    64(R9), Y8
+	VMOVUPS    96(R9), Y9
+	VMOVUPS    128(R9), Y10
+	VMOVUPS    (R9)(DI*1), Y11
 	JMP        group_start
 
 group_fresh:
@@ -1187,29 +1055,29 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R10*4), Y12
-	VFMADD231PS  (CX)(R11*1), Y12, Y0
-	VFMADD231PS  32(CX)(R11*1), Y12, Y1
-	VFMADD231PS  64(CX)(R11*1), Y12, Y2
-	VFMADD231PS  96(CX)(R11*1), Y12, Y3
-	VFMADD231PS  128(CX)(R11*1), Y12, Y4
-	VFMADD231PS  (BX)(R11*1), Y12, Y5
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R9*4), Y12
-	VFMADD231PS  (CX)(R11*1), Y12, Y6
-	VFMADD231PS  32(CX)(R11*1), Y12, Y7
-	VFMADD231PS  64(CX)(R11*1), Y12, Y8
-	VFMADD231PS  96(CX)(R11*1), Y12, Y9
-	VFMADD231PS  128(CX)(R11*1), Y12, Y10
-	VFMADD231PS  (BX)(R11*1), Y12, Y11
-	INCQ         R9
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Y12
+	VFMADD231PS  (CX)(R10*1), Y12, Y0
+	VFMADD231PS  32(CX)(R10*1), Y12, Y1
+	VFMADD231PS  64(CX)(R10*1), Y12, Y2
+	VFMADD231PS  96(CX)(R10*1), Y12, Y3
+	VFMADD231PS  128(CX)(R10*1), Y12, Y4
+	VFMADD231PS  (BX)(R10*1), Y12, Y5
+	INCQ         R11
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Y12
+	VFMADD231PS  (CX)(R10*1), Y12, Y6
+	VFMADD231PS  32(CX)(R10*1), Y12, Y7
+	VFMADD231PS  64(CX)(R10*1), Y12, Y8
+	VFMADD231PS  96(CX)(R10*1), Y12, Y9
+	VFMADD231PS  128(CX)(R10*1), Y12, Y10
+	VFMADD231PS  (BX)(R10*1), Y12, Y11
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -1262,16 +1130,16 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Y6
+	VBROADCASTSS (R8)(R11*4), Y6
 	VFMADD231PS  (CX)(R9*1), Y6, Y0
 	VFMADD231PS  32(CX)(R9*1), Y6, Y1
 	VFMADD231PS  64(CX)(R9*1), Y6, Y2
 	VFMADD231PS  96(CX)(R9*1), Y6, Y3
 	VFMADD231PS  128(CX)(R9*1), Y6, Y4
 	VFMADD231PS  (BX)(R9*1), Y6, Y5
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -1306,57 +1174,43 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    8(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	MOVLQSX    12(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
 	CMPQ       DI, $0x02
 	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	CMPQ       DI, SI
+	MOVLQSX    4(R8), DI
+	MOVLQSX    4(R9), R8
+	MOVLQSX    8(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 144(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -1364,22 +1218,22 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    (R8)(DI*1), Y6
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Y7
-	VMOVUPS    32(R8), Y8
-	VMOVUPS    64(R8), Y9
-	VMOVUPS    96(R8), Y10
-	VMOVUPS    128(R8), Y11
-	VMOVUPS    160(R8), Y12
-	VMOVUPS    (R8)(DI*1), Y13
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Y0
+	VMOVUPS    32(R9), Y1
+	VMOVUPS    64(R9), Y2
+	VMOVUPS    96(R9), Y3
+	VMOVUPS    128(R9), Y4
+	VMOVUPS    160(R9), Y5
+	VMOVUPS    (R9)(DI*1), Y6
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Y7
+	VMOVUPS    32(R9), Y8
+	VMOVUPS    64(R9), Y9
+	VMOVUPS    96(R9), Y10
+	VMOVUPS    128(R9), Y11
+	VMOVUPS    160(R9), Y12
+	VMOVUPS    (R9)(DI*1), Y13
 	JMP        group_start
 
 group_fresh:
@@ -1402,31 +1256,31 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R10*4), Y14
-	VFMADD231PS  (CX)(R11*1), Y14, Y0
-	VFMADD231PS  32(CX)(R11*1), Y14, Y1
-	VFMADD231PS  64(CX)(R11*1), Y14, Y2
-	VFMADD231PS  96(CX)(R11*1), Y14, Y3
-	VFMADD231PS  128(CX)(R11*1), Y14, Y4
-	VFMADD231PS  160(CX)(R11*1), Y14, Y5
-	VFMADD231PS  (BX)(R11*1), Y14, Y6
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R9*4), Y14
-	VFMADD231PS  (CX)(R11*1), Y14, Y7
-	VFMADD231PS  32(CX)(R11*1), Y14, Y8
-	VFMADD231PS  64(CX)(R11*1), Y14, Y9
-	VFMADD231PS  96(CX)(R11*1), Y14, Y10
-	VFMADD231PS  128(CX)(R11*1), Y14, Y11
-	VFMADD231PS  160(CX)(R11*1), Y14, Y12
-	VFMADD231PS  (BX)(R11*1), Y14, Y13
-	INCQ         R9
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Y14
+	VFMADD231PS  (CX)(R10*1), Y14, Y0
+	VFMADD231PS  32(CX)(R10*1), Y14, Y1
+	VFMADD231PS  64(CX)(R10*1), Y14, Y2
+	VFMADD231PS  96(CX)(R10*1), Y14, Y3
+	VFMADD231PS  128(CX)(R10*1), Y14, Y4
+	VFMADD231PS  160(CX)(R10*1), Y14, Y5
+	VFMADD231PS  (BX)(R10*1), Y14, Y6
+	INCQ         R11
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Y14
+	VFMADD231PS  (CX)(R10*1), Y14, Y7
+	VFMADD231PS  32(CX)(R10*1), Y14, Y8
+	VFMADD231PS  64(CX)(R10*1), Y14, Y9
+	VFMADD231PS  96(CX)(R10*1), Y14, Y10
+	VFMADD231PS  128(CX)(R10*1), Y14, Y11
+	VFMADD231PS  160(CX)(R10*1), Y14, Y12
+	VFMADD231PS  (BX)(R10*1), Y14, Y13
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -1483,9 +1337,9 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Y7
+	VBROADCASTSS (R8)(R11*4), Y7
 	VFMADD231PS  (CX)(R9*1), Y7, Y0
 	VFMADD231PS  32(CX)(R9*1), Y7, Y1
 	VFMADD231PS  64(CX)(R9*1), Y7, Y2
@@ -1493,7 +1347,7 @@ one_entry:
 	VFMADD231PS  128(CX)(R9*1), Y7, Y4
 	VFMADD231PS  160(CX)(R9*1), Y7, Y5
 	VFMADD231PS  (BX)(R9*1), Y7, Y6
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -1529,45 +1383,39 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    (R8)(DI*1), Y7
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMOVUPS    (DI)(SI*1), Y7
 	JMP        one_start
 
 one_fresh:
@@ -1579,17 +1427,17 @@ one_fresh:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Y8
+	VBROADCASTSS (DI)(R9*4), Y8
 	VFMADD231PS  (CX)(R10*1), Y8, Y0
 	VFMADD231PS  32(CX)(R10*1), Y8, Y1
 	VFMADD231PS  64(CX)(R10*1), Y8, Y2
@@ -1599,7 +1447,7 @@ one_entry:
 	VFMADD231PS  192(CX)(R10*1), Y8, Y6
 	VFMADD231PS  (BX)(R10*1), Y8, Y7
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -1635,47 +1483,41 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    (R8)(DI*1), Y8
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMOVUPS    224(DI), Y7
+	VMOVUPS    (DI)(SI*1), Y8
 	JMP        one_start
 
 one_fresh:
@@ -1688,17 +1530,17 @@ one_fresh:
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Y9
+	VBROADCASTSS (DI)(R9*4), Y9
 	VFMADD231PS  (CX)(R10*1), Y9, Y0
 	VFMADD231PS  32(CX)(R10*1), Y9, Y1
 	VFMADD231PS  64(CX)(R10*1), Y9, Y2
@@ -1709,7 +1551,7 @@ one_entry:
 	VFMADD231PS  224(CX)(R10*1), Y9, Y7
 	VFMADD231PS  (BX)(R10*1), Y9, Y8
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -1746,48 +1588,42 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    (R8)(DI*1), Y9
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMOVUPS    224(DI), Y7
+	VMOVUPS    256(DI), Y8
+	VMOVUPS    (DI)(SI*1), Y9
 	JMP        one_start
 
 one_fresh:
@@ -1801,17 +1637,17 @@ one_fresh:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Y10
+	VBROADCASTSS (DI)(R9*4), Y10
 	VFMADD231PS  (CX)(R10*1), Y10, Y0
 	VFMADD231PS  32(CX)(R10*1), Y10, Y1
 	VFMADD231PS  64(CX)(R10*1), Y10, Y2
@@ -1823,7 +1659,7 @@ one_entry:
 	VFMADD231PS  256(CX)(R10*1), Y10, Y8
 	VFMADD231PS  (BX)(R10*1), Y10, Y9
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -1861,50 +1697,44 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    (R8)(DI*1), Y10
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMOVUPS    224(DI), Y7
+	VMOVUPS    256(DI), Y8
+	VMOVUPS    288(DI), Y9
+	VMOVUPS    (DI)(SI*1), Y10
 	JMP        one_start
 
 one_fresh:
@@ -1919,17 +1749,17 @@ one_fresh:
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Y11
+	VBROADCASTSS (DI)(R9*4), Y11
 	VFMADD231PS  (CX)(R10*1), Y11, Y0
 	VFMADD231PS  32(CX)(R10*1), Y11, Y1
 	VFMADD231PS  64(CX)(R10*1), Y11, Y2
@@ -1942,7 +1772,7 @@ one_entry:
 	VFMADD231PS  288(CX)(R10*1), Y11, Y9
 	VFMADD231PS  (BX)(R10*1), Y11, Y10
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -1981,51 +1811,45 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    320(R8), Y10
-	VMOVUPS    (R8)(DI*1), Y11
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMOVUPS    224(DI), Y7
+	VMOVUPS    256(DI), Y8
+	VMOVUPS    288(DI), Y9
+	VMOVUPS    320(DI), Y10
+	VMOVUPS    (DI)(SI*1), Y11
 	JMP        one_start
 
 one_fresh:
@@ -2041,17 +1865,17 @@ one_fresh:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Y12
+	VBROADCASTSS (DI)(R9*4), Y12
 	VFMADD231PS  (CX)(R10*1), Y12, Y0
 	VFMADD231PS  32(CX)(R10*1), Y12, Y1
 	VFMADD231PS  64(CX)(R10*1), Y12, Y2
@@ -2065,7 +1889,7 @@ one_entry:
 	VFMADD231PS  320(CX)(R10*1), Y12, Y10
 	VFMADD231PS  (BX)(R10*1), Y12, Y11
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -2105,53 +1929,47 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    320(R8), Y10
-	VMOVUPS    352(R8), Y11
-	VMOVUPS    (R8)(DI*1), Y12
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMOVUPS    224(DI), Y7
+	VMOVUPS    256(DI), Y8
+	VMOVUPS    288(DI), Y9
+	VMOVUPS    320(DI), Y10
+	VMOVUPS    352(DI), Y11
+	VMOVUPS    (DI)(SI*1), Y12
 	JMP        one_start
 
 one_fresh:
@@ -2168,17 +1986,17 @@ one_fresh:
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Y13
+	VBROADCASTSS (DI)(R9*4), Y13
 	VFMADD231PS  (CX)(R10*1), Y13, Y0
 	VFMADD231PS  32(CX)(R10*1), Y13, Y1
 	VFMADD231PS  64(CX)(R10*1), Y13, Y2
@@ -2193,7 +2011,7 @@ one_entry:
 	VFMADD231PS  352(CX)(R10*1), Y13, Y11
 	VFMADD231PS  (BX)(R10*1), Y13, Y12
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -2234,54 +2052,48 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Y0
-	VMOVUPS    32(R8), Y1
-	VMOVUPS    64(R8), Y2
-	VMOVUPS    96(R8), Y3
-	VMOVUPS    128(R8), Y4
-	VMOVUPS    160(R8), Y5
-	VMOVUPS    192(R8), Y6
-	VMOVUPS    224(R8), Y7
-	VMOVUPS    256(R8), Y8
-	VMOVUPS    288(R8), Y9
-	VMOVUPS    320(R8), Y10
-	VMOVUPS    352(R8), Y11
-	VMOVUPS    384(R8), Y12
-	VMOVUPS    (R8)(DI*1), Y13
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Y0
+	VMOVUPS    32(DI), Y1
+	VMOVUPS    64(DI), Y2
+	VMOVUPS    96(DI), Y3
+	VMOVUPS    128(DI), Y4
+	VMOVUPS    160(DI), Y5
+	VMOVUPS    192(DI), Y6
+	VMOVUPS    224(DI), Y7
+	VMOVUPS    256(DI), Y8
+	VMOVUPS    288(DI), Y9
+	VMOVUPS    320(DI), Y10
+	VMOVUPS    352(DI), Y11
+	VMOVUPS    384(DI), Y12
+	VMOVUPS    (DI)(SI*1), Y13
 	JMP        one_start
 
 one_fresh:
@@ -2299,17 +2111,17 @@ one_fresh:
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Y14
+	VBROADCASTSS (DI)(R9*4), Y14
 	VFMADD231PS  (CX)(R10*1), Y14, Y0
 	VFMADD231PS  32(CX)(R10*1), Y14, Y1
 	VFMADD231PS  64(CX)(R10*1), Y14, Y2
@@ -2325,7 +2137,7 @@ one_entry:
 	VFMADD231PS  384(CX)(R10*1), Y14, Y12
 	VFMADD231PS  (BX)(R10*1), Y14, Y13
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -2366,40 +2178,33 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
+	LEAQ       (R10)(BX*2), BX
 	MOVQ       SI, R10
 	ADDQ       64(AX), R10
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       DI, R8
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R11
 	VMOVUPS    (SI)(R11*1), Y0
@@ -2409,20 +2214,20 @@ row:
 fresh:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
-	CMPQ   DI, R8
+	CMPQ   R8, BX
 	JE     store
 
 entry:
-	MOVWQZX      (DI), R11
+	MOVWQZX      (R8), R11
 	IMULQ        DX, R11
 	VBROADCASTSS (R9), Y2
 	VBROADCASTSS 4(R9), Y3
 	VMOVUPS      (CX)(R11*1), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 
 store:
@@ -2449,49 +2254,42 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI)(R10*1), Y0
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y1
 	VMOVUPS      (SI), Y2
 	VFMADD231PS  Y1, Y0, Y2
 	VMOVUPS      Y2, (SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -2513,36 +2311,29 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI)(R10*1), Y0
@@ -2550,7 +2341,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y1
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y2
@@ -2559,9 +2350,9 @@ entry:
 	VFMADD231PS  Y2, Y0, Y4
 	VFMADD231PS  Y3, Y1, Y4
 	VMOVUPS      Y4, (SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -2585,40 +2376,33 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
 	PREFETCHT0 (R8)
 	ADDQ       64(AX), R8
 	PREFETCHT0 (R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R12
 	VMOVUPS    (DI), Y0
@@ -2632,11 +2416,11 @@ fresh:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R12
+	MOVWQZX      (R9), R12
 	IMULQ        BX, R12
 	VBROADCASTSS (R10), Y4
 	VBROADCASTSS 4(R10), Y5
@@ -2646,9 +2430,9 @@ entry:
 	VMOVUPS      (DX)(R12*1), Y6
 	VFMADD231PS  Y6, Y4, Y1
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -2677,41 +2461,34 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
 	VMOVUPS    (SI)(R10*1), Y1
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y2
@@ -2721,9 +2498,9 @@ entry:
 	VMOVUPS      32(SI), Y3
 	VFMADD231PS  Y2, Y1, Y3
 	VMOVUPS      Y3, 32(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -2745,36 +2522,29 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
@@ -2784,7 +2554,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y3
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y4
@@ -2797,9 +2567,9 @@ entry:
 	VFMADD231PS  Y4, Y1, Y6
 	VFMADD231PS  Y5, Y3, Y6
 	VMOVUPS      Y6, 32(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -2823,8 +2593,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -2833,32 +2601,27 @@ row:
 	ADDQ       64(AX), R8
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R12
 	VMOVUPS    (DI), Y0
@@ -2876,11 +2639,11 @@ fresh:
 	VXORPS Y3, Y3, Y3
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R12
+	MOVWQZX      (R9), R12
 	IMULQ        BX, R12
 	VBROADCASTSS (R10), Y6
 	VBROADCASTSS 4(R10), Y7
@@ -2893,9 +2656,9 @@ entry:
 	VMOVUPS      (DX)(R12*1), Y8
 	VFMADD231PS  Y8, Y6, Y2
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -2926,35 +2689,28 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
@@ -2962,7 +2718,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y2
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y3
@@ -2975,9 +2731,9 @@ entry:
 	VMOVUPS      64(SI), Y4
 	VFMADD231PS  Y3, Y2, Y4
 	VMOVUPS      Y4, 64(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -2999,8 +2755,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -3009,28 +2763,23 @@ row:
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
@@ -3042,7 +2791,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y5
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y6
@@ -3059,9 +2808,9 @@ entry:
 	VFMADD231PS  Y6, Y2, Y8
 	VFMADD231PS  Y7, Y5, Y8
 	VMOVUPS      Y8, 64(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -3085,8 +2834,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -3095,32 +2842,27 @@ row:
 	ADDQ       64(AX), R8
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R12
 	VMOVUPS    (DI), Y0
@@ -3142,11 +2884,11 @@ fresh:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R12
+	MOVWQZX      (R9), R12
 	IMULQ        BX, R12
 	VBROADCASTSS (R10), Y8
 	VBROADCASTSS 4(R10), Y9
@@ -3162,9 +2904,9 @@ entry:
 	VMOVUPS      (DX)(R12*1), Y10
 	VFMADD231PS  Y10, Y8, Y3
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -3197,35 +2939,28 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
@@ -3234,7 +2969,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y3
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y4
@@ -3250,9 +2985,9 @@ entry:
 	VMOVUPS      96(SI), Y5
 	VFMADD231PS  Y4, Y3, Y5
 	VMOVUPS      Y5, 96(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -3274,8 +3009,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -3284,28 +3017,23 @@ row:
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
@@ -3319,7 +3047,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y7
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y8
@@ -3340,9 +3068,9 @@ entry:
 	VFMADD231PS  Y8, Y3, Y10
 	VFMADD231PS  Y9, Y7, Y10
 	VMOVUPS      Y10, 96(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -3366,8 +3094,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -3378,32 +3104,27 @@ row:
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	PREFETCHT0 128(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R12
 	VMOVUPS    (DI), Y0
@@ -3429,11 +3150,11 @@ fresh:
 	VXORPS Y7, Y7, Y7
 	VXORPS Y8, Y8, Y8
 	VXORPS Y9, Y9, Y9
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R12
+	MOVWQZX      (R9), R12
 	IMULQ        BX, R12
 	VBROADCASTSS (R10), Y10
 	VBROADCASTSS 4(R10), Y11
@@ -3452,9 +3173,9 @@ entry:
 	VMOVUPS      (DX)(R12*1), Y12
 	VFMADD231PS  Y12, Y10, Y4
 	VFMADD231PS  Y12, Y11, Y9
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -3489,36 +3210,29 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	PREFETCHT0 128(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
@@ -3528,7 +3242,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y4
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y5
@@ -3547,9 +3261,9 @@ entry:
 	VMOVUPS      128(SI), Y6
 	VFMADD231PS  Y5, Y4, Y6
 	VMOVUPS      Y6, 128(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -3571,8 +3285,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -3583,28 +3295,23 @@ row:
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	PREFETCHT0 128(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
@@ -3620,7 +3327,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y9
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y10
@@ -3645,9 +3352,9 @@ entry:
 	VFMADD231PS  Y10, Y4, Y12
 	VFMADD231PS  Y11, Y9, Y12
 	VMOVUPS      Y12, 128(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -3671,8 +3378,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -3683,32 +3388,27 @@ row:
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	PREFETCHT0 128(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R12
 	VMOVUPS    (DI), Y0
@@ -3738,11 +3438,11 @@ fresh:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R12
+	MOVWQZX      (R9), R12
 	IMULQ        BX, R12
 	VBROADCASTSS (R10), Y12
 	VBROADCASTSS 4(R10), Y13
@@ -3764,9 +3464,9 @@ entry:
 	VMOVUPS      (DX)(R12*1), Y14
 	VFMADD231PS  Y14, Y12, Y5
 	VFMADD231PS  Y14, Y13, Y11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -3803,36 +3503,29 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	PREFETCHT0 128(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
@@ -3843,7 +3536,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y5
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y6
@@ -3865,9 +3558,9 @@ entry:
 	VMOVUPS      160(SI), Y7
 	VFMADD231PS  Y6, Y5, Y7
 	VMOVUPS      Y7, 160(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -3889,8 +3582,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -3901,28 +3592,23 @@ row:
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	PREFETCHT0 128(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
@@ -3940,7 +3626,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y11
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Y12
@@ -3969,9 +3655,9 @@ entry:
 	VFMADD231PS  Y12, Y5, Y14
 	VFMADD231PS  Y13, Y11, Y14
 	VMOVUPS      Y14, 160(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -3994,8 +3680,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -4006,27 +3690,22 @@ row:
 	PREFETCHT0 (DI)
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
+	LEAQ       (R10)(BX*2), BX
 	MOVQ       SI, R10
 	ADDQ       64(AX), R10
 	MOVQ       R10, R11
@@ -4035,7 +3714,7 @@ row:
 	ADDQ       64(AX), R12
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       DI, R8
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R13
 	VMOVUPS    (SI)(R13*1), Y0
@@ -4049,11 +3728,11 @@ fresh:
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
-	CMPQ   DI, R8
+	CMPQ   R8, BX
 	JE     store
 
 entry:
-	MOVWQZX      (DI), R13
+	MOVWQZX      (R8), R13
 	IMULQ        DX, R13
 	VMOVUPS      (CX)(R13*1), Y4
 	VBROADCASTSS (R9), Y5
@@ -4064,9 +3743,9 @@ entry:
 	VFMADD231PS  Y4, Y5, Y2
 	VBROADCASTSS 12(R9), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 
 store:
@@ -4095,8 +3774,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -4107,28 +3784,23 @@ row:
 	PREFETCHT0 (DI)
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI)(R10*1), Y0
@@ -4140,7 +3812,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y3
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y4
@@ -4153,9 +3825,9 @@ entry:
 	VBROADCASTSS 12(R9), Y5
 	VFMADD231PS  Y5, Y3, Y4
 	VMOVUPS      Y4, (SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -4179,8 +3851,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -4191,27 +3861,22 @@ row:
 	PREFETCHT0 (R8)
 	ADDQ       64(AX), R8
 	PREFETCHT0 (R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	MOVQ       R11, R12
@@ -4220,7 +3885,7 @@ row:
 	ADDQ       64(AX), R13
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R14
 	VMOVUPS    (DI), Y0
@@ -4242,11 +3907,11 @@ fresh:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R14
+	MOVWQZX      (R9), R14
 	IMULQ        BX, R14
 	VMOVUPS      (CX)(R14*1), Y8
 	VMOVUPS      (DX)(R14*1), Y9
@@ -4262,9 +3927,9 @@ entry:
 	VBROADCASTSS 12(R10), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -4297,8 +3962,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -4309,28 +3972,23 @@ row:
 	PREFETCHT0 (DI)
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
@@ -4346,7 +4004,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y7
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y8
@@ -4365,9 +4023,9 @@ entry:
 	VFMADD231PS  Y10, Y7, Y9
 	VMOVUPS      Y8, (SI)
 	VMOVUPS      Y9, 32(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -4391,8 +4049,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -4407,27 +4063,22 @@ row:
 	ADDQ       64(AX), R8
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	MOVQ       R11, R12
@@ -4436,7 +4087,7 @@ row:
 	ADDQ       64(AX), R13
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R14
 	VMOVUPS    (DI), Y0
@@ -4466,11 +4117,11 @@ fresh:
 	VXORPS Y9, Y9, Y9
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R14
+	MOVWQZX      (R9), R14
 	IMULQ        BX, R14
 	VMOVUPS      (CX)(R14*1), Y12
 	VMOVUPS      32(CX)(R14*1), Y13
@@ -4491,9 +4142,9 @@ entry:
 	VFMADD231PS  Y12, Y15, Y9
 	VFMADD231PS  Y13, Y15, Y10
 	VFMADD231PS  Y14, Y15, Y11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -4530,8 +4181,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -4546,28 +4195,23 @@ row:
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Y0
@@ -4587,7 +4231,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Y11
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y12
@@ -4612,9 +4256,9 @@ entry:
 	VMOVUPS      Y12, (SI)
 	VMOVUPS      Y13, 32(SI)
 	VMOVUPS      Y14, 64(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -4679,97 +4323,67 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(CX*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), CX
-	MOVLQSX    (CX)(R8*4), R9
-	MOVLQSX    4(CX)(R8*4), CX
-	SUBQ       R9, CX
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    16(DI), R8
-	MOVQ       32(AX), R11
-	MOVLQSX    (R11)(R8*4), R10
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	PREFETCHT0 (R8)
-	MOVQ       40(AX), R11
-	PREFETCHT0 (R11)(R10*2)
-	IMULQ      104(AX), R10
-	ADDQ       48(AX), R10
-	PREFETCHT0 (R10)
-	MOVLQSX    20(DI), R8
-	MOVQ       32(AX), R11
-	MOVLQSX    (R11)(R8*4), R10
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	PREFETCHT0 (R8)
-	MOVQ       40(AX), R11
-	PREFETCHT0 (R11)(R10*2)
-	IMULQ      104(AX), R10
-	ADDQ       48(AX), R10
-	PREFETCHT0 (R10)
-	MOVLQSX    24(DI), R8
-	MOVQ       32(AX), R11
-	MOVLQSX    (R11)(R8*4), R10
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	PREFETCHT0 (R8)
-	MOVQ       40(AX), R11
-	PREFETCHT0 (R11)(R10*2)
-	IMULQ      104(AX), R10
-	ADDQ       48(AX), R10
-	PREFETCHT0 (R10)
-	MOVLQSX    28(DI), R8
-	MOVQ       32(AX), R11
-	MOVLQSX    (R11)(R8*4), R10
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	PREFETCHT0 (R8)
-	MOVQ       40(AX), R11
-	PREFETCHT0 (R11)(R10*2)
-	IMULQ      104(AX), R10
-	ADDQ       48(AX), R10
-	PREFETCHT0 (R10)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(CX*4), R8
+	MOVLQSX    (DI), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    4(R8), CX
+	SUBQ       R10, CX
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 136(AX)
+	MOVLQSX    16(DI), R9
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    20(DI), R9
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    24(DI), R9
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
+	MOVLQSX    28(DI), R9
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	PREFETCHT0 (R9)
 	CMPQ       SI, $0x04
 	JL         alone
-	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R10
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	CMPQ       SI, CX
-	JNE        alone
-	MOVLQSX    8(DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R11
-	MOVLQSX    4(SI)(R8*4), SI
+	MOVLQSX    4(DI), R9
+	MOVLQSX    4(R8), R11
+	MOVLQSX    8(R8), SI
 	SUBQ       R11, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 152(AX)
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 144(AX)
 	CMPQ       SI, CX
 	JNE        alone
-	MOVLQSX    12(DI), DI
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(DI*4), R8
-	MOVLQSX    4(SI)(DI*4), SI
-	SUBQ       R8, SI
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	MOVQ       DI, 160(AX)
+	MOVLQSX    8(DI), R9
+	MOVLQSX    8(R8), R12
+	MOVLQSX    12(R8), SI
+	SUBQ       R12, SI
+	SUBQ       80(AX), R9
+	IMULQ      72(AX), R9
+	ADDQ       8(AX), R9
+	MOVQ       R9, 152(AX)
 	CMPQ       SI, CX
+	JNE        alone
+	MOVLQSX    12(DI), SI
+	MOVLQSX    12(R8), DI
+	MOVLQSX    16(R8), R8
+	SUBQ       DI, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 160(AX)
+	CMPQ       R8, CX
 	JNE        alone
 	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -4777,14 +4391,14 @@ row:
 	TESTQ      CX, CX
 	JZ         row
 	MOVQ       96(AX), SI
-	MOVQ       136(AX), DI
-	VMOVUPS    (DI)(SI*1), Z0
-	MOVQ       144(AX), DI
-	VMOVUPS    (DI)(SI*1), Z1
-	MOVQ       152(AX), DI
-	VMOVUPS    (DI)(SI*1), Z2
-	MOVQ       160(AX), DI
-	VMOVUPS    (DI)(SI*1), Z3
+	MOVQ       136(AX), R8
+	VMOVUPS    (R8)(SI*1), Z0
+	MOVQ       144(AX), R8
+	VMOVUPS    (R8)(SI*1), Z1
+	MOVQ       152(AX), R8
+	VMOVUPS    (R8)(SI*1), Z2
+	MOVQ       160(AX), R8
+	VMOVUPS    (R8)(SI*1), Z3
 	JMP        group_start
 
 group_fresh:
@@ -4797,29 +4411,29 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), SI
-	MOVQ 48(AX), DI
+	MOVQ 48(AX), R8
 
 group_entry:
-	MOVWQZX      (SI)(R9*2), R12
-	IMULQ        DX, R12
-	VBROADCASTSS (DI)(R9*4), Z4
-	VFMADD231PS  (BX)(R12*1), Z4, Z0
-	INCQ         R9
-	MOVWQZX      (SI)(R10*2), R12
-	IMULQ        DX, R12
-	VBROADCASTSS (DI)(R10*4), Z4
-	VFMADD231PS  (BX)(R12*1), Z4, Z1
+	MOVWQZX      (SI)(R10*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R10*4), Z4
+	VFMADD231PS  (BX)(R9*1), Z4, Z0
 	INCQ         R10
-	MOVWQZX      (SI)(R11*2), R12
-	IMULQ        DX, R12
-	VBROADCASTSS (DI)(R11*4), Z4
-	VFMADD231PS  (BX)(R12*1), Z4, Z2
+	MOVWQZX      (SI)(R11*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R11*4), Z4
+	VFMADD231PS  (BX)(R9*1), Z4, Z1
 	INCQ         R11
-	MOVWQZX      (SI)(R8*2), R12
-	IMULQ        DX, R12
-	VBROADCASTSS (DI)(R8*4), Z4
-	VFMADD231PS  (BX)(R12*1), Z4, Z3
-	INCQ         R8
+	MOVWQZX      (SI)(R12*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(R12*4), Z4
+	VFMADD231PS  (BX)(R9*1), Z4, Z2
+	INCQ         R12
+	MOVWQZX      (SI)(DI*2), R9
+	IMULQ        DX, R9
+	VBROADCASTSS (R8)(DI*4), Z4
+	VFMADD231PS  (BX)(R9*1), Z4, Z3
+	INCQ         DI
 	DECQ         CX
 	JNZ          group_entry
 
@@ -4856,11 +4470,11 @@ one_start:
 	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (SI)(R9*2), R8
+	MOVWQZX      (SI)(R10*2), R8
 	IMULQ        DX, R8
-	VBROADCASTSS (DI)(R9*4), Z1
+	VBROADCASTSS (DI)(R10*4), Z1
 	VFMADD231PS  (BX)(R8*1), Z1, Z0
-	INCQ         R9
+	INCQ         R10
 	DECQ         CX
 	JNZ          one_entry
 
@@ -4890,101 +4504,71 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    16(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    20(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    24(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    28(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    16(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVLQSX    20(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVLQSX    24(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVLQSX    28(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
 	CMPQ       DI, $0x04
 	JL         alone
-	MOVLQSX    4(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R11
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R11, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R12
-	MOVLQSX    4(DI)(R9*4), DI
+	MOVLQSX    4(R8), R10
+	MOVLQSX    4(R9), R12
+	MOVLQSX    8(R9), DI
 	SUBQ       R12, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	MOVLQSX    12(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 160(AX)
+	MOVLQSX    8(R8), R10
+	MOVLQSX    8(R9), R13
+	MOVLQSX    12(R9), DI
+	SUBQ       R13, DI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 152(AX)
 	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), DI
+	MOVLQSX    12(R9), R8
+	MOVLQSX    16(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 160(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -4992,18 +4576,18 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    (R8)(DI*1), Z1
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z2
-	VMOVUPS    (R8)(DI*1), Z3
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z4
-	VMOVUPS    (R8)(DI*1), Z5
-	MOVQ       160(AX), R8
-	VMOVUPS    (R8), Z6
-	VMOVUPS    (R8)(DI*1), Z7
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Z0
+	VMOVUPS    (R9)(DI*1), Z1
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Z2
+	VMOVUPS    (R9)(DI*1), Z3
+	MOVQ       152(AX), R9
+	VMOVUPS    (R9), Z4
+	VMOVUPS    (R9)(DI*1), Z5
+	MOVQ       160(AX), R9
+	VMOVUPS    (R9), Z6
+	VMOVUPS    (R9)(DI*1), Z7
 	JMP        group_start
 
 group_fresh:
@@ -5020,33 +4604,33 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R10*4), Z8
-	VFMADD231PS  (CX)(R13*1), Z8, Z0
-	VFMADD231PS  (BX)(R13*1), Z8, Z1
-	INCQ         R10
-	MOVWQZX      (DI)(R11*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R11*4), Z8
-	VFMADD231PS  (CX)(R13*1), Z8, Z2
-	VFMADD231PS  (BX)(R13*1), Z8, Z3
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Z8
+	VFMADD231PS  (CX)(R10*1), Z8, Z0
+	VFMADD231PS  (BX)(R10*1), Z8, Z1
 	INCQ         R11
-	MOVWQZX      (DI)(R12*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R12*4), Z8
-	VFMADD231PS  (CX)(R13*1), Z8, Z4
-	VFMADD231PS  (BX)(R13*1), Z8, Z5
+	MOVWQZX      (DI)(R12*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R12*4), Z8
+	VFMADD231PS  (CX)(R10*1), Z8, Z2
+	VFMADD231PS  (BX)(R10*1), Z8, Z3
 	INCQ         R12
-	MOVWQZX      (DI)(R9*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R9*4), Z8
-	VFMADD231PS  (CX)(R13*1), Z8, Z6
-	VFMADD231PS  (BX)(R13*1), Z8, Z7
-	INCQ         R9
+	MOVWQZX      (DI)(R13*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R13*4), Z8
+	VFMADD231PS  (CX)(R10*1), Z8, Z4
+	VFMADD231PS  (BX)(R10*1), Z8, Z5
+	INCQ         R13
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Z8
+	VFMADD231PS  (CX)(R10*1), Z8, Z6
+	VFMADD231PS  (BX)(R10*1), Z8, Z7
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -5089,12 +4673,12 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Z2
+	VBROADCASTSS (R8)(R11*4), Z2
 	VFMADD231PS  (CX)(R9*1), Z2, Z0
 	VFMADD231PS  (BX)(R9*1), Z2, Z1
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -5125,105 +4709,75 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    16(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    20(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    24(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    28(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    16(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	MOVLQSX    20(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	MOVLQSX    24(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	MOVLQSX    28(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
 	CMPQ       DI, $0x04
 	JL         alone
-	MOVLQSX    4(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R11
-	MOVLQSX    4(DI)(R9*4), DI
-	SUBQ       R11, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 144(AX)
-	CMPQ       DI, SI
-	JNE        alone
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R9*4), R12
-	MOVLQSX    4(DI)(R9*4), DI
+	MOVLQSX    4(R8), R10
+	MOVLQSX    4(R9), R12
+	MOVLQSX    8(R9), DI
 	SUBQ       R12, DI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 152(AX)
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 144(AX)
 	CMPQ       DI, SI
 	JNE        alone
-	MOVLQSX    12(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 160(AX)
+	MOVLQSX    8(R8), R10
+	MOVLQSX    8(R9), R13
+	MOVLQSX    12(R9), DI
+	SUBQ       R13, DI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 152(AX)
 	CMPQ       DI, SI
+	JNE        alone
+	MOVLQSX    12(R8), DI
+	MOVLQSX    12(R9), R8
+	MOVLQSX    16(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 160(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x04, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -5231,22 +4785,22 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    (R8)(DI*1), Z2
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z3
-	VMOVUPS    64(R8), Z4
-	VMOVUPS    (R8)(DI*1), Z5
-	MOVQ       152(AX), R8
-	VMOVUPS    (R8), Z6
-	VMOVUPS    64(R8), Z7
-	VMOVUPS    (R8)(DI*1), Z8
-	MOVQ       160(AX), R8
-	VMOVUPS    (R8), Z9
-	VMOVUPS    64(R8), Z10
-	VMOVUPS    (R8)(DI*1), Z11
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Z0
+	VMOVUPS    64(R9), Z1
+	VMOVUPS    (R9)(DI*1), Z2
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Z3
+	VMOVUPS    64(R9), Z4
+	VMOVUPS    (R9)(DI*1), Z5
+	MOVQ       152(AX), R9
+	VMOVUPS    (R9), Z6
+	VMOVUPS    64(R9), Z7
+	VMOVUPS    (R9)(DI*1), Z8
+	MOVQ       160(AX), R9
+	VMOVUPS    (R9), Z9
+	VMOVUPS    64(R9), Z10
+	VMOVUPS    (R9)(DI*1), Z11
 	JMP        group_start
 
 group_fresh:
@@ -5267,37 +4821,37 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R10*4), Z12
-	VFMADD231PS  (CX)(R13*1), Z12, Z0
-	VFMADD231PS  64(CX)(R13*1), Z12, Z1
-	VFMADD231PS  (BX)(R13*1), Z12, Z2
-	INCQ         R10
-	MOVWQZX      (DI)(R11*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R11*4), Z12
-	VFMADD231PS  (CX)(R13*1), Z12, Z3
-	VFMADD231PS  64(CX)(R13*1), Z12, Z4
-	VFMADD231PS  (BX)(R13*1), Z12, Z5
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Z12
+	VFMADD231PS  (CX)(R10*1), Z12, Z0
+	VFMADD231PS  64(CX)(R10*1), Z12, Z1
+	VFMADD231PS  (BX)(R10*1), Z12, Z2
 	INCQ         R11
-	MOVWQZX      (DI)(R12*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R12*4), Z12
-	VFMADD231PS  (CX)(R13*1), Z12, Z6
-	VFMADD231PS  64(CX)(R13*1), Z12, Z7
-	VFMADD231PS  (BX)(R13*1), Z12, Z8
+	MOVWQZX      (DI)(R12*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R12*4), Z12
+	VFMADD231PS  (CX)(R10*1), Z12, Z3
+	VFMADD231PS  64(CX)(R10*1), Z12, Z4
+	VFMADD231PS  (BX)(R10*1), Z12, Z5
 	INCQ         R12
-	MOVWQZX      (DI)(R9*2), R13
-	IMULQ        DX, R13
-	VBROADCASTSS (R8)(R9*4), Z12
-	VFMADD231PS  (CX)(R13*1), Z12, Z9
-	VFMADD231PS  64(CX)(R13*1), Z12, Z10
-	VFMADD231PS  (BX)(R13*1), Z12, Z11
-	INCQ         R9
+	MOVWQZX      (DI)(R13*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R13*4), Z12
+	VFMADD231PS  (CX)(R10*1), Z12, Z6
+	VFMADD231PS  64(CX)(R10*1), Z12, Z7
+	VFMADD231PS  (BX)(R10*1), Z12, Z8
+	INCQ         R13
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Z12
+	VFMADD231PS  (CX)(R10*1), Z12, Z9
+	VFMADD231PS  64(CX)(R10*1), Z12, Z10
+	VFMADD231PS  (BX)(R10*1), Z12, Z11
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -5346,13 +4900,13 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Z3
+	VBROADCASTSS (R8)(R11*4), Z3
 	VFMADD231PS  (CX)(R9*1), Z3, Z0
 	VFMADD231PS  64(CX)(R9*1), Z3, Z1
 	VFMADD231PS  (BX)(R9*1), Z3, Z2
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -5384,57 +4938,43 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    8(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	MOVLQSX    12(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
 	CMPQ       DI, $0x02
 	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	CMPQ       DI, SI
+	MOVLQSX    4(R8), DI
+	MOVLQSX    4(R9), R8
+	MOVLQSX    8(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 144(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -5442,16 +4982,16 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    (R8)(DI*1), Z3
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z4
-	VMOVUPS    64(R8), Z5
-	VMOVUPS    128(R8), Z6
-	VMOVUPS    (R8)(DI*1), Z7
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Z0
+	VMOVUPS    64(R9), Z1
+	VMOVUPS    128(R9), Z2
+	VMOVUPS    (R9)(DI*1), Z3
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Z4
+	VMOVUPS    64(R9), Z5
+	VMOVUPS    128(R9), Z6
+	VMOVUPS    (R9)(DI*1), Z7
 	JMP        group_start
 
 group_fresh:
@@ -5468,25 +5008,25 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R10*4), Z8
-	VFMADD231PS  (CX)(R11*1), Z8, Z0
-	VFMADD231PS  64(CX)(R11*1), Z8, Z1
-	VFMADD231PS  128(CX)(R11*1), Z8, Z2
-	VFMADD231PS  (BX)(R11*1), Z8, Z3
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R9*4), Z8
-	VFMADD231PS  (CX)(R11*1), Z8, Z4
-	VFMADD231PS  64(CX)(R11*1), Z8, Z5
-	VFMADD231PS  128(CX)(R11*1), Z8, Z6
-	VFMADD231PS  (BX)(R11*1), Z8, Z7
-	INCQ         R9
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Z8
+	VFMADD231PS  (CX)(R10*1), Z8, Z0
+	VFMADD231PS  64(CX)(R10*1), Z8, Z1
+	VFMADD231PS  128(CX)(R10*1), Z8, Z2
+	VFMADD231PS  (BX)(R10*1), Z8, Z3
+	INCQ         R11
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Z8
+	VFMADD231PS  (CX)(R10*1), Z8, Z4
+	VFMADD231PS  64(CX)(R10*1), Z8, Z5
+	VFMADD231PS  128(CX)(R10*1), Z8, Z6
+	VFMADD231PS  (BX)(R10*1), Z8, Z7
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -5531,14 +5071,14 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Z4
+	VBROADCASTSS (R8)(R11*4), Z4
 	VFMADD231PS  (CX)(R9*1), Z4, Z0
 	VFMADD231PS  64(CX)(R9*1), Z4, Z1
 	VFMADD231PS  128(CX)(R9*1), Z4, Z2
 	VFMADD231PS  (BX)(R9*1), Z4, Z3
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -5571,59 +5111,45 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    8(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	PREFETCHT0 256(R10)
+	MOVLQSX    12(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	PREFETCHT0 256(R10)
 	CMPQ       DI, $0x02
 	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	CMPQ       DI, SI
+	MOVLQSX    4(R8), DI
+	MOVLQSX    4(R9), R8
+	MOVLQSX    8(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 144(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -5631,18 +5157,18 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    (R8)(DI*1), Z4
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z5
-	VMOVUPS    64(R8), Z6
-	VMOVUPS    128(R8), Z7
-	VMOVUPS    192(R8), Z8
-	VMOVUPS    (R8)(DI*1), Z9
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Z0
+	VMOVUPS    64(R9), Z1
+	VMOVUPS    128(R9), Z2
+	VMOVUPS    192(R9), Z3
+	VMOVUPS    (R9)(DI*1), Z4
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Z5
+	VMOVUPS    64(R9), Z6
+	VMOVUPS    128(R9), Z7
+	VMOVUPS    192(R9), Z8
+	VMOVUPS    (R9)(DI*1), Z9
 	JMP        group_start
 
 group_fresh:
@@ -5661,27 +5187,27 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R10*4), Z10
-	VFMADD231PS  (CX)(R11*1), Z10, Z0
-	VFMADD231PS  64(CX)(R11*1), Z10, Z1
-	VFMADD231PS  128(CX)(R11*1), Z10, Z2
-	VFMADD231PS  192(CX)(R11*1), Z10, Z3
-	VFMADD231PS  (BX)(R11*1), Z10, Z4
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R9*4), Z10
-	VFMADD231PS  (CX)(R11*1), Z10, Z5
-	VFMADD231PS  64(CX)(R11*1), Z10, Z6
-	VFMADD231PS  128(CX)(R11*1), Z10, Z7
-	VFMADD231PS  192(CX)(R11*1), Z10, Z8
-	VFMADD231PS  (BX)(R11*1), Z10, Z9
-	INCQ         R9
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Z10
+	VFMADD231PS  (CX)(R10*1), Z10, Z0
+	VFMADD231PS  64(CX)(R10*1), Z10, Z1
+	VFMADD231PS  128(CX)(R10*1), Z10, Z2
+	VFMADD231PS  192(CX)(R10*1), Z10, Z3
+	VFMADD231PS  (BX)(R10*1), Z10, Z4
+	INCQ         R11
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Z10
+	VFMADD231PS  (CX)(R10*1), Z10, Z5
+	VFMADD231PS  64(CX)(R10*1), Z10, Z6
+	VFMADD231PS  128(CX)(R10*1), Z10, Z7
+	VFMADD231PS  192(CX)(R10*1), Z10, Z8
+	VFMADD231PS  (BX)(R10*1), Z10, Z9
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -5730,15 +5256,15 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Z5
+	VBROADCASTSS (R8)(R11*4), Z5
 	VFMADD231PS  (CX)(R9*1), Z5, Z0
 	VFMADD231PS  64(CX)(R9*1), Z5, Z1
 	VFMADD231PS  128(CX)(R9*1), Z5, Z2
 	VFMADD231PS  192(CX)(R9*1), Z5, Z3
 	VFMADD231PS  (BX)(R9*1), Z5, Z4
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -5772,61 +5298,47 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    8(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	PREFETCHT0 256(R10)
+	PREFETCHT0 320(R10)
+	MOVLQSX    12(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	PREFETCHT0 256(R10)
+	PREFETCHT0 320(R10)
 	CMPQ       DI, $0x02
 	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	CMPQ       DI, SI
+	MOVLQSX    4(R8), DI
+	MOVLQSX    4(R9), R8
+	MOVLQSX    8(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 144(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -5834,20 +5346,20 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    (R8)(DI*1), Z5
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z6
-	VMOVUPS    64(R8), Z7
-	VMOVUPS    128(R8), Z8
-	VMOVUPS    192(R8), Z9
-	VMOVUPS    256(R8), Z10
-	VMOVUPS    (R8)(DI*1), Z11
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Z0
+	VMOVUPS    64(R9), Z1
+	VMOVUPS    128(R9), Z2
+	VMOVUPS    192(R9), Z3
+	VMOVUPS    256(R9), Z4
+	VMOVUPS    (R9)(DI*1), Z5
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Z6
+	VMOVUPS    64(R9), Z7
+	VMOVUPS    128(R9), Z8
+	VMOVUPS    192(R9), Z9
+	VMOVUPS    256(R9), Z10
+	VMOVUPS    (R9)(DI*1), Z11
 	JMP        group_start
 
 group_fresh:
@@ -5868,29 +5380,29 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R10*4), Z12
-	VFMADD231PS  (CX)(R11*1), Z12, Z0
-	VFMADD231PS  64(CX)(R11*1), Z12, Z1
-	VFMADD231PS  128(CX)(R11*1), Z12, Z2
-	VFMADD231PS  192(CX)(R11*1), Z12, Z3
-	VFMADD231PS  256(CX)(R11*1), Z12, Z4
-	VFMADD231PS  (BX)(R11*1), Z12, Z5
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R9*4), Z12
-	VFMADD231PS  (CX)(R11*1), Z12, Z6
-	VFMADD231PS  64(CX)(R11*1), Z12, Z7
-	VFMADD231PS  128(CX)(R11*1), Z12, Z8
-	VFMADD231PS  192(CX)(R11*1), Z12, Z9
-	VFMADD231PS  256(CX)(R11*1), Z12, Z10
-	VFMADD231PS  (BX)(R11*1), Z12, Z11
-	INCQ         R9
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Z12
+	VFMADD231PS  (CX)(R10*1), Z12, Z0
+	VFMADD231PS  64(CX)(R10*1), Z12, Z1
+	VFMADD231PS  128(CX)(R10*1), Z12, Z2
+	VFMADD231PS  192(CX)(R10*1), Z12, Z3
+	VFMADD231PS  256(CX)(R10*1), Z12, Z4
+	VFMADD231PS  (BX)(R10*1), Z12, Z5
+	INCQ         R11
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Z12
+	VFMADD231PS  (CX)(R10*1), Z12, Z6
+	VFMADD231PS  64(CX)(R10*1), Z12, Z7
+	VFMADD231PS  128(CX)(R10*1), Z12, Z8
+	VFMADD231PS  192(CX)(R10*1), Z12, Z9
+	VFMADD231PS  256(CX)(R10*1), Z12, Z10
+	VFMADD231PS  (BX)(R10*1), Z12, Z11
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -5943,16 +5455,16 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Z6
+	VBROADCASTSS (R8)(R11*4), Z6
 	VFMADD231PS  (CX)(R9*1), Z6, Z0
 	VFMADD231PS  64(CX)(R9*1), Z6, Z1
 	VFMADD231PS  128(CX)(R9*1), Z6, Z2
 	VFMADD231PS  192(CX)(R9*1), Z6, Z3
 	VFMADD231PS  256(CX)(R9*1), Z6, Z4
 	VFMADD231PS  (BX)(R9*1), Z6, Z5
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -5987,63 +5499,49 @@ row:
 	JLE        done
 	MOVQ       16(AX), R8
 	LEAQ       (R8)(SI*4), R8
-	MOVLQSX    (R8), R9
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R9*4), R10
-	MOVLQSX    4(SI)(R9*4), SI
-	SUBQ       R10, SI
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	MOVQ       R9, 136(AX)
-	MOVLQSX    8(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	PREFETCHT0 384(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
-	MOVLQSX    12(R8), R9
-	MOVQ       32(AX), R12
-	MOVLQSX    (R12)(R9*4), R11
-	SUBQ       80(AX), R9
-	IMULQ      72(AX), R9
-	ADDQ       8(AX), R9
-	PREFETCHT0 (R9)
-	PREFETCHT0 64(R9)
-	PREFETCHT0 128(R9)
-	PREFETCHT0 192(R9)
-	PREFETCHT0 256(R9)
-	PREFETCHT0 320(R9)
-	PREFETCHT0 384(R9)
-	MOVQ       40(AX), R12
-	PREFETCHT0 (R12)(R11*2)
-	IMULQ      104(AX), R11
-	ADDQ       48(AX), R11
-	PREFETCHT0 (R11)
+	MOVQ       32(AX), R9
+	LEAQ       (R9)(SI*4), R9
+	MOVLQSX    (R8), R10
+	MOVLQSX    (R9), R11
+	MOVLQSX    4(R9), SI
+	SUBQ       R11, SI
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	MOVQ       R10, 136(AX)
+	MOVLQSX    8(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	PREFETCHT0 256(R10)
+	PREFETCHT0 320(R10)
+	PREFETCHT0 384(R10)
+	MOVLQSX    12(R8), R10
+	SUBQ       80(AX), R10
+	IMULQ      72(AX), R10
+	ADDQ       8(AX), R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	PREFETCHT0 256(R10)
+	PREFETCHT0 320(R10)
+	PREFETCHT0 384(R10)
 	CMPQ       DI, $0x02
 	JL         alone
-	MOVLQSX    4(R8), R8
-	MOVQ       32(AX), DI
-	MOVLQSX    (DI)(R8*4), R9
-	MOVLQSX    4(DI)(R8*4), DI
-	SUBQ       R9, DI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 144(AX)
-	CMPQ       DI, SI
+	MOVLQSX    4(R8), DI
+	MOVLQSX    4(R9), R8
+	MOVLQSX    8(R9), R9
+	SUBQ       R8, R9
+	SUBQ       80(AX), DI
+	IMULQ      72(AX), DI
+	ADDQ       8(AX), DI
+	MOVQ       DI, 144(AX)
+	CMPQ       R9, SI
 	JNE        alone
 	ADDQ       $0x02, 120(AX)
 	CMPQ       112(AX), $0x00
@@ -6051,22 +5549,22 @@ row:
 	TESTQ      SI, SI
 	JZ         row
 	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    (R8)(DI*1), Z6
-	MOVQ       144(AX), R8
-	VMOVUPS    (R8), Z7
-	VMOVUPS    64(R8), Z8
-	VMOVUPS    128(R8), Z9
-	VMOVUPS    192(R8), Z10
-	VMOVUPS    256(R8), Z11
-	VMOVUPS    320(R8), Z12
-	VMOVUPS    (R8)(DI*1), Z13
+	MOVQ       136(AX), R9
+	VMOVUPS    (R9), Z0
+	VMOVUPS    64(R9), Z1
+	VMOVUPS    128(R9), Z2
+	VMOVUPS    192(R9), Z3
+	VMOVUPS    256(R9), Z4
+	VMOVUPS    320(R9), Z5
+	VMOVUPS    (R9)(DI*1), Z6
+	MOVQ       144(AX), R9
+	VMOVUPS    (R9), Z7
+	VMOVUPS    64(R9), Z8
+	VMOVUPS    128(R9), Z9
+	VMOVUPS    192(R9), Z10
+	VMOVUPS    256(R9), Z11
+	VMOVUPS    320(R9), Z12
+	VMOVUPS    (R9)(DI*1), Z13
 	JMP        group_start
 
 group_fresh:
@@ -6089,31 +5587,31 @@ group_fresh:
 
 group_start:
 	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 48(AX), R9
 
 group_entry:
-	MOVWQZX      (DI)(R10*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R10*4), Z14
-	VFMADD231PS  (CX)(R11*1), Z14, Z0
-	VFMADD231PS  64(CX)(R11*1), Z14, Z1
-	VFMADD231PS  128(CX)(R11*1), Z14, Z2
-	VFMADD231PS  192(CX)(R11*1), Z14, Z3
-	VFMADD231PS  256(CX)(R11*1), Z14, Z4
-	VFMADD231PS  320(CX)(R11*1), Z14, Z5
-	VFMADD231PS  (BX)(R11*1), Z14, Z6
-	INCQ         R10
-	MOVWQZX      (DI)(R9*2), R11
-	IMULQ        DX, R11
-	VBROADCASTSS (R8)(R9*4), Z14
-	VFMADD231PS  (CX)(R11*1), Z14, Z7
-	VFMADD231PS  64(CX)(R11*1), Z14, Z8
-	VFMADD231PS  128(CX)(R11*1), Z14, Z9
-	VFMADD231PS  192(CX)(R11*1), Z14, Z10
-	VFMADD231PS  256(CX)(R11*1), Z14, Z11
-	VFMADD231PS  320(CX)(R11*1), Z14, Z12
-	VFMADD231PS  (BX)(R11*1), Z14, Z13
-	INCQ         R9
+	MOVWQZX      (DI)(R11*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R11*4), Z14
+	VFMADD231PS  (CX)(R10*1), Z14, Z0
+	VFMADD231PS  64(CX)(R10*1), Z14, Z1
+	VFMADD231PS  128(CX)(R10*1), Z14, Z2
+	VFMADD231PS  192(CX)(R10*1), Z14, Z3
+	VFMADD231PS  256(CX)(R10*1), Z14, Z4
+	VFMADD231PS  320(CX)(R10*1), Z14, Z5
+	VFMADD231PS  (BX)(R10*1), Z14, Z6
+	INCQ         R11
+	MOVWQZX      (DI)(R8*2), R10
+	IMULQ        DX, R10
+	VBROADCASTSS (R9)(R8*4), Z14
+	VFMADD231PS  (CX)(R10*1), Z14, Z7
+	VFMADD231PS  64(CX)(R10*1), Z14, Z8
+	VFMADD231PS  128(CX)(R10*1), Z14, Z9
+	VFMADD231PS  192(CX)(R10*1), Z14, Z10
+	VFMADD231PS  256(CX)(R10*1), Z14, Z11
+	VFMADD231PS  320(CX)(R10*1), Z14, Z12
+	VFMADD231PS  (BX)(R10*1), Z14, Z13
+	INCQ         R8
 	DECQ         SI
 	JNZ          group_entry
 
@@ -6170,9 +5668,9 @@ one_start:
 	MOVQ 48(AX), R8
 
 one_entry:
-	MOVWQZX      (DI)(R10*2), R9
+	MOVWQZX      (DI)(R11*2), R9
 	IMULQ        DX, R9
-	VBROADCASTSS (R8)(R10*4), Z7
+	VBROADCASTSS (R8)(R11*4), Z7
 	VFMADD231PS  (CX)(R9*1), Z7, Z0
 	VFMADD231PS  64(CX)(R9*1), Z7, Z1
 	VFMADD231PS  128(CX)(R9*1), Z7, Z2
@@ -6180,7 +5678,7 @@ one_entry:
 	VFMADD231PS  256(CX)(R9*1), Z7, Z4
 	VFMADD231PS  320(CX)(R9*1), Z7, Z5
 	VFMADD231PS  (BX)(R9*1), Z7, Z6
-	INCQ         R10
+	INCQ         R11
 	DECQ         SI
 	JNZ          one_entry
 
@@ -6216,49 +5714,43 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+	PREFETCHT0 448(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    (R8)(DI*1), Z7
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+	VMOVUPS    256(DI), Z4
+	VMOVUPS    320(DI), Z5
+	VMOVUPS    384(DI), Z6
+	VMOVUPS    (DI)(SI*1), Z7
 	JMP        one_start
 
 one_fresh:
@@ -6270,17 +5762,17 @@ one_fresh:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Z8
+	VBROADCASTSS (DI)(R9*4), Z8
 	VFMADD231PS  (CX)(R10*1), Z8, Z0
 	VFMADD231PS  64(CX)(R10*1), Z8, Z1
 	VFMADD231PS  128(CX)(R10*1), Z8, Z2
@@ -6290,7 +5782,7 @@ one_entry:
 	VFMADD231PS  384(CX)(R10*1), Z8, Z6
 	VFMADD231PS  (BX)(R10*1), Z8, Z7
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -6326,51 +5818,45 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+	PREFETCHT0 448(SI)
+	PREFETCHT0 512(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    (R8)(DI*1), Z8
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+	VMOVUPS    256(DI), Z4
+	VMOVUPS    320(DI), Z5
+	VMOVUPS    384(DI), Z6
+	VMOVUPS    448(DI), Z7
+	VMOVUPS    (DI)(SI*1), Z8
 	JMP        one_start
 
 one_fresh:
@@ -6383,17 +5869,17 @@ one_fresh:
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Z9
+	VBROADCASTSS (DI)(R9*4), Z9
 	VFMADD231PS  (CX)(R10*1), Z9, Z0
 	VFMADD231PS  64(CX)(R10*1), Z9, Z1
 	VFMADD231PS  128(CX)(R10*1), Z9, Z2
@@ -6404,7 +5890,7 @@ one_entry:
 	VFMADD231PS  448(CX)(R10*1), Z9, Z7
 	VFMADD231PS  (BX)(R10*1), Z9, Z8
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -6441,53 +5927,47 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+	PREFETCHT0 448(SI)
+	PREFETCHT0 512(SI)
+	PREFETCHT0 576(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    (R8)(DI*1), Z9
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+	VMOVUPS    256(DI), Z4
+	VMOVUPS    320(DI), Z5
+	VMOVUPS    384(DI), Z6
+	VMOVUPS    448(DI), Z7
+	VMOVUPS    512(DI), Z8
+	VMOVUPS    (DI)(SI*1), Z9
 	JMP        one_start
 
 one_fresh:
@@ -6501,17 +5981,17 @@ one_fresh:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Z10
+	VBROADCASTSS (DI)(R9*4), Z10
 	VFMADD231PS  (CX)(R10*1), Z10, Z0
 	VFMADD231PS  64(CX)(R10*1), Z10, Z1
 	VFMADD231PS  128(CX)(R10*1), Z10, Z2
@@ -6523,7 +6003,7 @@ one_entry:
 	VFMADD231PS  512(CX)(R10*1), Z10, Z8
 	VFMADD231PS  (BX)(R10*1), Z10, Z9
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -6561,55 +6041,49 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+	PREFETCHT0 448(SI)
+	PREFETCHT0 512(SI)
+	PREFETCHT0 576(SI)
+	PREFETCHT0 640(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    (R8)(DI*1), Z10
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+	VMOVUPS    256(DI), Z4
+	VMOVUPS    320(DI), Z5
+	VMOVUPS    384(DI), Z6
+	VMOVUPS    448(DI), Z7
+	VMOVUPS    512(DI), Z8
+	VMOVUPS    576(DI), Z9
+	VMOVUPS    (DI)(SI*1), Z10
 	JMP        one_start
 
 one_fresh:
@@ -6624,17 +6098,17 @@ one_fresh:
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Z11
+	VBROADCASTSS (DI)(R9*4), Z11
 	VFMADD231PS  (CX)(R10*1), Z11, Z0
 	VFMADD231PS  64(CX)(R10*1), Z11, Z1
 	VFMADD231PS  128(CX)(R10*1), Z11, Z2
@@ -6647,7 +6121,7 @@ one_entry:
 	VFMADD231PS  576(CX)(R10*1), Z11, Z9
 	VFMADD231PS  (BX)(R10*1), Z11, Z10
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -6686,57 +6160,51 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	PREFETCHT0 704(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+	PREFETCHT0 448(SI)
+	PREFETCHT0 512(SI)
+	PREFETCHT0 576(SI)
+	PREFETCHT0 640(SI)
+	PREFETCHT0 704(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    640(R8), Z10
-	VMOVUPS    (R8)(DI*1), Z11
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+	VMOVUPS    256(DI), Z4
+	VMOVUPS    320(DI), Z5
+	VMOVUPS    384(DI), Z6
+	VMOVUPS    448(DI), Z7
+	VMOVUPS    512(DI), Z8
+	VMOVUPS    576(DI), Z9
+	VMOVUPS    640(DI), Z10
+	VMOVUPS    (DI)(SI*1), Z11
 	JMP        one_start
 
 one_fresh:
@@ -6752,17 +6220,17 @@ one_fresh:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Z12
+	VBROADCASTSS (DI)(R9*4), Z12
 	VFMADD231PS  (CX)(R10*1), Z12, Z0
 	VFMADD231PS  64(CX)(R10*1), Z12, Z1
 	VFMADD231PS  128(CX)(R10*1), Z12, Z2
@@ -6776,7 +6244,7 @@ one_entry:
 	VFMADD231PS  640(CX)(R10*1), Z12, Z10
 	VFMADD231PS  (BX)(R10*1), Z12, Z11
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -6816,59 +6284,53 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	PREFETCHT0 704(DI)
-	PREFETCHT0 768(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+	PREFETCHT0 448(SI)
+	PREFETCHT0 512(SI)
+	PREFETCHT0 576(SI)
+	PREFETCHT0 640(SI)
+	PREFETCHT0 704(SI)
+	PREFETCHT0 768(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    640(R8), Z10
-	VMOVUPS    704(R8), Z11
-	VMOVUPS    (R8)(DI*1), Z12
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+	VMOVUPS    256(DI), Z4
+	VMOVUPS    320(DI), Z5
+	VMOVUPS    384(DI), Z6
+	VMOVUPS    448(DI), Z7
+	VMOVUPS    512(DI), Z8
+	VMOVUPS    576(DI), Z9
+	VMOVUPS    640(DI), Z10
+	VMOVUPS    704(DI), Z11
+	VMOVUPS    (DI)(SI*1), Z12
 	JMP        one_start
 
 one_fresh:
@@ -6885,17 +6347,17 @@ one_fresh:
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Z13
+	VBROADCASTSS (DI)(R9*4), Z13
 	VFMADD231PS  (CX)(R10*1), Z13, Z0
 	VFMADD231PS  64(CX)(R10*1), Z13, Z1
 	VFMADD231PS  128(CX)(R10*1), Z13, Z2
@@ -6910,7 +6372,7 @@ one_entry:
 	VFMADD231PS  704(CX)(R10*1), Z13, Z11
 	VFMADD231PS  (BX)(R10*1), Z13, Z12
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -6951,61 +6413,55 @@ row:
 	JLE        done
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
-	MOVLQSX    (DI), R8
-	MOVQ       32(AX), SI
-	MOVLQSX    (SI)(R8*4), R9
-	MOVLQSX    4(SI)(R8*4), SI
-	SUBQ       R9, SI
-	SUBQ       80(AX), R8
-	IMULQ      72(AX), R8
-	ADDQ       8(AX), R8
-	MOVQ       R8, 136(AX)
-	MOVLQSX    4(DI), DI
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(DI*4), R8
-	SUBQ       80(AX), DI
-	IMULQ      72(AX), DI
-	ADDQ       8(AX), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
-	PREFETCHT0 256(DI)
-	PREFETCHT0 320(DI)
-	PREFETCHT0 384(DI)
-	PREFETCHT0 448(DI)
-	PREFETCHT0 512(DI)
-	PREFETCHT0 576(DI)
-	PREFETCHT0 640(DI)
-	PREFETCHT0 704(DI)
-	PREFETCHT0 768(DI)
-	PREFETCHT0 832(DI)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
+	MOVQ       32(AX), R8
+	LEAQ       (R8)(SI*4), R8
+	MOVLQSX    (DI), SI
+	MOVLQSX    (R8), R9
+	MOVLQSX    4(R8), R8
+	SUBQ       R9, R8
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	MOVQ       SI, 136(AX)
+	MOVLQSX    4(DI), SI
+	SUBQ       80(AX), SI
+	IMULQ      72(AX), SI
+	ADDQ       8(AX), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	PREFETCHT0 256(SI)
+	PREFETCHT0 320(SI)
+	PREFETCHT0 384(SI)
+	PREFETCHT0 448(SI)
+	PREFETCHT0 512(SI)
+	PREFETCHT0 576(SI)
+	PREFETCHT0 640(SI)
+	PREFETCHT0 704(SI)
+	PREFETCHT0 768(SI)
+	PREFETCHT0 832(SI)
 	ADDQ       $0x01, 120(AX)
 	CMPQ       112(AX), $0x00
 	JE         one_fresh
-	TESTQ      SI, SI
+	TESTQ      R8, R8
 	JZ         row
-	MOVQ       96(AX), DI
-	MOVQ       136(AX), R8
-	VMOVUPS    (R8), Z0
-	VMOVUPS    64(R8), Z1
-	VMOVUPS    128(R8), Z2
-	VMOVUPS    192(R8), Z3
-	VMOVUPS    256(R8), Z4
-	VMOVUPS    320(R8), Z5
-	VMOVUPS    384(R8), Z6
-	VMOVUPS    448(R8), Z7
-	VMOVUPS    512(R8), Z8
-	VMOVUPS    576(R8), Z9
-	VMOVUPS    640(R8), Z10
-	VMOVUPS    704(R8), Z11
-	VMOVUPS    768(R8), Z12
-	VMOVUPS    (R8)(DI*1), Z13
+	MOVQ       96(AX), SI
+	MOVQ       136(AX), DI
+	VMOVUPS    (DI), Z0
+	VMOVUPS    64(DI), Z1
+	VMOVUPS    128(DI), Z2
+	VMOVUPS    192(DI), Z3
+	VMOVUPS    256(DI), Z4
+	VMOVUPS    320(DI), Z5
+	VMOVUPS    384(DI), Z6
+	VMOVUPS    448(DI), Z7
+	VMOVUPS    512(DI), Z8
+	VMOVUPS    576(DI), Z9
+	VMOVUPS    640(DI), Z10
+	VMOVUPS    704(DI), Z11
+	VMOVUPS    768(DI), Z12
+	VMOVUPS    (DI)(SI*1), Z13
 	JMP        one_start
 
 one_fresh:
@@ -7023,17 +6479,17 @@ one_fresh:
 	VXORPS Z11, Z11, Z11
 	VXORPS Z12, Z12, Z12
 	VXORPS Z13, Z13, Z13
-	TESTQ  SI, SI
+	TESTQ  R8, R8
 	JZ     one_store
 
 one_start:
-	MOVQ 40(AX), DI
-	MOVQ 48(AX), R8
+	MOVQ 40(AX), SI
+	MOVQ 48(AX), DI
 
 one_entry:
-	MOVWQZX      (DI)(R9*2), R10
+	MOVWQZX      (SI)(R9*2), R10
 	IMULQ        DX, R10
-	VBROADCASTSS (R8)(R9*4), Z14
+	VBROADCASTSS (DI)(R9*4), Z14
 	VFMADD231PS  (CX)(R10*1), Z14, Z0
 	VFMADD231PS  64(CX)(R10*1), Z14, Z1
 	VFMADD231PS  128(CX)(R10*1), Z14, Z2
@@ -7049,7 +6505,7 @@ one_entry:
 	VFMADD231PS  768(CX)(R10*1), Z14, Z12
 	VFMADD231PS  (BX)(R10*1), Z14, Z13
 	INCQ         R9
-	DECQ         SI
+	DECQ         R8
 	JNZ          one_entry
 
 one_store:
@@ -7090,40 +6546,33 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
+	LEAQ       (R10)(BX*2), BX
 	MOVQ       SI, R10
 	ADDQ       64(AX), R10
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       DI, R8
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R11
 	VMOVUPS    (SI)(R11*1), Z0
@@ -7133,20 +6582,20 @@ row:
 fresh:
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
-	CMPQ   DI, R8
+	CMPQ   R8, BX
 	JE     store
 
 entry:
-	MOVWQZX      (DI), R11
+	MOVWQZX      (R8), R11
 	IMULQ        DX, R11
 	VBROADCASTSS (R9), Z2
 	VBROADCASTSS 4(R9), Z3
 	VMOVUPS      (CX)(R11*1), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 
 store:
@@ -7173,49 +6622,42 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI)(R10*1), Z0
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z1
 	VMOVUPS      (SI), Z2
 	VFMADD231PS  Z1, Z0, Z2
 	VMOVUPS      Z2, (SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -7237,36 +6679,29 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI)(R10*1), Z0
@@ -7274,7 +6709,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z1
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z2
@@ -7283,9 +6718,9 @@ entry:
 	VFMADD231PS  Z2, Z0, Z4
 	VFMADD231PS  Z3, Z1, Z4
 	VMOVUPS      Z4, (SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -7309,8 +6744,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -7319,32 +6752,27 @@ row:
 	ADDQ       64(AX), R8
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R12
 	VMOVUPS    (DI), Z0
@@ -7358,11 +6786,11 @@ fresh:
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R12
+	MOVWQZX      (R9), R12
 	IMULQ        BX, R12
 	VBROADCASTSS (R10), Z4
 	VBROADCASTSS 4(R10), Z5
@@ -7372,9 +6800,9 @@ entry:
 	VMOVUPS      (DX)(R12*1), Z6
 	VFMADD231PS  Z6, Z4, Z1
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -7403,42 +6831,35 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
 	VMOVUPS    (SI)(R10*1), Z1
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z2
@@ -7448,9 +6869,9 @@ entry:
 	VMOVUPS      64(SI), Z3
 	VFMADD231PS  Z2, Z1, Z3
 	VMOVUPS      Z3, 64(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -7472,8 +6893,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -7482,28 +6901,23 @@ row:
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -7513,7 +6927,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z3
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z4
@@ -7526,9 +6940,9 @@ entry:
 	VFMADD231PS  Z4, Z1, Z6
 	VFMADD231PS  Z5, Z3, Z6
 	VMOVUPS      Z6, 64(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -7552,8 +6966,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -7564,32 +6976,27 @@ row:
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	PREFETCHT0 128(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R12
 	VMOVUPS    (DI), Z0
@@ -7607,11 +7014,11 @@ fresh:
 	VXORPS Z3, Z3, Z3
 	VXORPS Z4, Z4, Z4
 	VXORPS Z5, Z5, Z5
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R12
+	MOVWQZX      (R9), R12
 	IMULQ        BX, R12
 	VBROADCASTSS (R10), Z6
 	VBROADCASTSS 4(R10), Z7
@@ -7624,9 +7031,9 @@ entry:
 	VMOVUPS      (DX)(R12*1), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -7657,36 +7064,29 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	PREFETCHT0 128(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -7694,7 +7094,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z2
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z3
@@ -7707,9 +7107,9 @@ entry:
 	VMOVUPS      128(SI), Z4
 	VFMADD231PS  Z3, Z2, Z4
 	VMOVUPS      Z4, 128(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -7731,8 +7131,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -7743,28 +7141,23 @@ row:
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	PREFETCHT0 128(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -7776,7 +7169,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z5
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z6
@@ -7793,9 +7186,9 @@ entry:
 	VFMADD231PS  Z6, Z2, Z8
 	VFMADD231PS  Z7, Z5, Z8
 	VMOVUPS      Z8, 128(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -7819,8 +7212,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -7833,32 +7224,27 @@ row:
 	PREFETCHT0 64(R8)
 	PREFETCHT0 128(R8)
 	PREFETCHT0 192(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R12
 	VMOVUPS    (DI), Z0
@@ -7880,11 +7266,11 @@ fresh:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R12
+	MOVWQZX      (R9), R12
 	IMULQ        BX, R12
 	VBROADCASTSS (R10), Z8
 	VBROADCASTSS 4(R10), Z9
@@ -7900,9 +7286,9 @@ entry:
 	VMOVUPS      (DX)(R12*1), Z10
 	VFMADD231PS  Z10, Z8, Z3
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -7935,8 +7321,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -7944,28 +7328,23 @@ row:
 	PREFETCHT0 64(DI)
 	PREFETCHT0 128(DI)
 	PREFETCHT0 192(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -7974,7 +7353,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z3
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z4
@@ -7990,9 +7369,9 @@ entry:
 	VMOVUPS      192(SI), Z5
 	VFMADD231PS  Z4, Z3, Z5
 	VMOVUPS      Z5, 192(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -8014,8 +7393,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -8028,28 +7405,23 @@ row:
 	PREFETCHT0 64(DI)
 	PREFETCHT0 128(DI)
 	PREFETCHT0 192(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -8063,7 +7435,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z7
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z8
@@ -8084,9 +7456,9 @@ entry:
 	VFMADD231PS  Z8, Z3, Z10
 	VFMADD231PS  Z9, Z7, Z10
 	VMOVUPS      Z10, 192(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -8110,8 +7482,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -8126,32 +7496,27 @@ row:
 	PREFETCHT0 128(R8)
 	PREFETCHT0 192(R8)
 	PREFETCHT0 256(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R12
 	VMOVUPS    (DI), Z0
@@ -8177,11 +7542,11 @@ fresh:
 	VXORPS Z7, Z7, Z7
 	VXORPS Z8, Z8, Z8
 	VXORPS Z9, Z9, Z9
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R12
+	MOVWQZX      (R9), R12
 	IMULQ        BX, R12
 	VBROADCASTSS (R10), Z10
 	VBROADCASTSS 4(R10), Z11
@@ -8200,9 +7565,9 @@ entry:
 	VMOVUPS      (DX)(R12*1), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -8237,8 +7602,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -8247,28 +7610,23 @@ row:
 	PREFETCHT0 128(DI)
 	PREFETCHT0 192(DI)
 	PREFETCHT0 256(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -8278,7 +7636,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z4
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z5
@@ -8297,9 +7655,9 @@ entry:
 	VMOVUPS      256(SI), Z6
 	VFMADD231PS  Z5, Z4, Z6
 	VMOVUPS      Z6, 256(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -8321,8 +7679,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -8337,28 +7693,23 @@ row:
 	PREFETCHT0 128(DI)
 	PREFETCHT0 192(DI)
 	PREFETCHT0 256(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -8374,7 +7725,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z9
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z10
@@ -8399,9 +7750,9 @@ entry:
 	VFMADD231PS  Z10, Z4, Z12
 	VFMADD231PS  Z11, Z9, Z12
 	VMOVUPS      Z12, 256(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -8425,8 +7776,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -8443,32 +7792,27 @@ row:
 	PREFETCHT0 192(R8)
 	PREFETCHT0 256(R8)
 	PREFETCHT0 320(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R12
 	VMOVUPS    (DI), Z0
@@ -8498,11 +7842,11 @@ fresh:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R12
+	MOVWQZX      (R9), R12
 	IMULQ        BX, R12
 	VBROADCASTSS (R10), Z12
 	VBROADCASTSS 4(R10), Z13
@@ -8524,9 +7868,9 @@ entry:
 	VMOVUPS      (DX)(R12*1), Z14
 	VFMADD231PS  Z14, Z12, Z5
 	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -8563,8 +7907,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -8574,28 +7916,23 @@ row:
 	PREFETCHT0 192(DI)
 	PREFETCHT0 256(DI)
 	PREFETCHT0 320(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -8606,7 +7943,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z5
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z6
@@ -8628,9 +7965,9 @@ entry:
 	VMOVUPS      320(SI), Z7
 	VFMADD231PS  Z6, Z5, Z7
 	VMOVUPS      Z7, 320(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -8652,8 +7989,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -8670,28 +8005,23 @@ row:
 	PREFETCHT0 192(DI)
 	PREFETCHT0 256(DI)
 	PREFETCHT0 320(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -8709,7 +8039,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z11
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VBROADCASTSS (R9), Z12
@@ -8738,9 +8068,9 @@ entry:
 	VFMADD231PS  Z12, Z5, Z14
 	VFMADD231PS  Z13, Z11, Z14
 	VMOVUPS      Z14, 320(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -8763,8 +8093,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -8775,27 +8103,22 @@ row:
 	PREFETCHT0 (DI)
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
+	LEAQ       (R10)(BX*2), BX
 	MOVQ       SI, R10
 	ADDQ       64(AX), R10
 	MOVQ       R10, R11
@@ -8804,7 +8127,7 @@ row:
 	ADDQ       64(AX), R12
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       DI, R8
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R13
 	VMOVUPS    (SI)(R13*1), Z0
@@ -8818,11 +8141,11 @@ fresh:
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
 	VXORPS Z3, Z3, Z3
-	CMPQ   DI, R8
+	CMPQ   R8, BX
 	JE     store
 
 entry:
-	MOVWQZX      (DI), R13
+	MOVWQZX      (R8), R13
 	IMULQ        DX, R13
 	VMOVUPS      (CX)(R13*1), Z4
 	VBROADCASTSS (R9), Z5
@@ -8833,9 +8156,9 @@ entry:
 	VFMADD231PS  Z4, Z5, Z2
 	VBROADCASTSS 12(R9), Z5
 	VFMADD231PS  Z4, Z5, Z3
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 
 store:
@@ -8864,8 +8187,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -8876,28 +8197,23 @@ row:
 	PREFETCHT0 (DI)
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI)(R10*1), Z0
@@ -8909,7 +8225,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z3
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z4
@@ -8922,9 +8238,9 @@ entry:
 	VBROADCASTSS 12(R9), Z5
 	VFMADD231PS  Z5, Z3, Z4
 	VMOVUPS      Z4, (SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -8948,8 +8264,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -8964,27 +8278,22 @@ row:
 	ADDQ       64(AX), R8
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	MOVQ       R11, R12
@@ -8993,7 +8302,7 @@ row:
 	ADDQ       64(AX), R13
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R14
 	VMOVUPS    (DI), Z0
@@ -9015,11 +8324,11 @@ fresh:
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R14
+	MOVWQZX      (R9), R14
 	IMULQ        BX, R14
 	VMOVUPS      (CX)(R14*1), Z8
 	VMOVUPS      (DX)(R14*1), Z9
@@ -9035,9 +8344,9 @@ entry:
 	VBROADCASTSS 12(R10), Z10
 	VFMADD231PS  Z8, Z10, Z6
 	VFMADD231PS  Z9, Z10, Z7
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -9070,8 +8379,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -9086,28 +8393,23 @@ row:
 	ADDQ       64(AX), DI
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -9123,7 +8425,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z7
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z8
@@ -9142,9 +8444,9 @@ entry:
 	VFMADD231PS  Z10, Z7, Z9
 	VMOVUPS      Z8, (SI)
 	VMOVUPS      Z9, 64(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -9168,8 +8470,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -9188,27 +8488,22 @@ row:
 	PREFETCHT0 (R8)
 	PREFETCHT0 64(R8)
 	PREFETCHT0 128(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	MOVQ       R11, R12
@@ -9217,7 +8512,7 @@ row:
 	ADDQ       64(AX), R13
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R14
 	VMOVUPS    (DI), Z0
@@ -9247,11 +8542,11 @@ fresh:
 	VXORPS Z9, Z9, Z9
 	VXORPS Z10, Z10, Z10
 	VXORPS Z11, Z11, Z11
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R14
+	MOVWQZX      (R9), R14
 	IMULQ        BX, R14
 	VMOVUPS      (CX)(R14*1), Z12
 	VMOVUPS      64(CX)(R14*1), Z13
@@ -9272,9 +8567,9 @@ entry:
 	VFMADD231PS  Z12, Z15, Z9
 	VFMADD231PS  Z13, Z15, Z10
 	VFMADD231PS  Z14, Z15, Z11
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -9311,8 +8606,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -9331,28 +8624,23 @@ row:
 	PREFETCHT0 (DI)
 	PREFETCHT0 64(DI)
 	PREFETCHT0 128(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -9372,7 +8660,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z11
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z12
@@ -9397,9 +8685,9 @@ entry:
 	VMOVUPS      Z12, (SI)
 	VMOVUPS      Z13, 64(SI)
 	VMOVUPS      Z14, 128(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -9423,8 +8711,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -9447,27 +8733,22 @@ row:
 	PREFETCHT0 64(R8)
 	PREFETCHT0 128(R8)
 	PREFETCHT0 192(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	MOVQ       R11, R12
@@ -9476,7 +8757,7 @@ row:
 	ADDQ       64(AX), R13
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R14
 	VMOVUPS    (DI), Z0
@@ -9514,11 +8795,11 @@ fresh:
 	VXORPS Z13, Z13, Z13
 	VXORPS Z14, Z14, Z14
 	VXORPS Z15, Z15, Z15
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R14
+	MOVWQZX      (R9), R14
 	IMULQ        BX, R14
 	VMOVUPS      (CX)(R14*1), Z16
 	VMOVUPS      64(CX)(R14*1), Z17
@@ -9544,9 +8825,9 @@ entry:
 	VFMADD231PS  Z17, Z20, Z13
 	VFMADD231PS  Z18, Z20, Z14
 	VFMADD231PS  Z19, Z20, Z15
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -9587,8 +8868,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -9611,28 +8890,23 @@ row:
 	PREFETCHT0 64(DI)
 	PREFETCHT0 128(DI)
 	PREFETCHT0 192(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -9656,7 +8930,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z15
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z16
@@ -9687,9 +8961,9 @@ entry:
 	VMOVUPS      Z17, 64(SI)
 	VMOVUPS      Z18, 128(SI)
 	VMOVUPS      Z19, 192(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -9713,8 +8987,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -9741,27 +9013,22 @@ row:
 	PREFETCHT0 128(R8)
 	PREFETCHT0 192(R8)
 	PREFETCHT0 256(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	MOVQ       R11, R12
@@ -9770,7 +9037,7 @@ row:
 	ADDQ       64(AX), R13
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R14
 	VMOVUPS    (DI), Z0
@@ -9816,11 +9083,11 @@ fresh:
 	VXORPS Z17, Z17, Z17
 	VXORPS Z18, Z18, Z18
 	VXORPS Z19, Z19, Z19
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R14
+	MOVWQZX      (R9), R14
 	IMULQ        BX, R14
 	VMOVUPS      (CX)(R14*1), Z20
 	VMOVUPS      64(CX)(R14*1), Z21
@@ -9851,9 +9118,9 @@ entry:
 	VFMADD231PS  Z22, Z25, Z17
 	VFMADD231PS  Z23, Z25, Z18
 	VFMADD231PS  Z24, Z25, Z19
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -9898,8 +9165,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -9926,28 +9191,23 @@ row:
 	PREFETCHT0 128(DI)
 	PREFETCHT0 192(DI)
 	PREFETCHT0 256(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -9975,7 +9235,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z19
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z20
@@ -10012,9 +9272,9 @@ entry:
 	VMOVUPS      Z22, 128(SI)
 	VMOVUPS      Z23, 192(SI)
 	VMOVUPS      Z24, 256(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 
@@ -10038,8 +9298,6 @@ row:
 	MOVQ       16(AX), DI
 	LEAQ       (DI)(SI*4), DI
 	MOVLQSX    4(DI), R8
-	MOVQ       32(AX), R10
-	MOVLQSX    (R10)(R8*4), R9
 	SUBQ       80(AX), R8
 	IMULQ      72(AX), R8
 	ADDQ       8(AX), R8
@@ -10070,27 +9328,22 @@ row:
 	PREFETCHT0 192(R8)
 	PREFETCHT0 256(R8)
 	PREFETCHT0 320(R8)
-	MOVQ       40(AX), R10
-	PREFETCHT0 (R10)(R9*2)
-	IMULQ      104(AX), R9
-	ADDQ       48(AX), R9
-	PREFETCHT0 (R9)
 	MOVLQSX    (DI), DI
 	INCQ       SI
 	MOVQ       SI, 120(AX)
-	MOVQ       104(AX), SI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
-	MOVLQSX    4(R9)(DI*4), R9
+	MOVQ       104(AX), R8
+	MOVQ       32(AX), R10
+	MOVLQSX    -4(R10)(SI*4), R9
+	MOVLQSX    (R10)(SI*4), SI
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
-	MOVQ       R8, R10
-	IMULQ      SI, R10
+	MOVQ       R9, R10
+	IMULQ      R8, R10
 	ADDQ       48(AX), R10
 	MOVQ       40(AX), R11
-	LEAQ       (R11)(R8*2), R8
 	LEAQ       (R11)(R9*2), R9
+	LEAQ       (R11)(SI*2), SI
 	MOVQ       DI, R11
 	ADDQ       64(AX), R11
 	MOVQ       R11, R12
@@ -10099,7 +9352,7 @@ row:
 	ADDQ       64(AX), R13
 	CMPQ       112(AX), $0x00
 	JE         fresh
-	CMPQ       R8, R9
+	CMPQ       R9, SI
 	JE         row
 	MOVQ       96(AX), R14
 	VMOVUPS    (DI), Z0
@@ -10153,11 +9406,11 @@ fresh:
 	VXORPS Z21, Z21, Z21
 	VXORPS Z22, Z22, Z22
 	VXORPS Z23, Z23, Z23
-	CMPQ   R8, R9
+	CMPQ   R9, SI
 	JE     store
 
 entry:
-	MOVWQZX      (R8), R14
+	MOVWQZX      (R9), R14
 	IMULQ        BX, R14
 	VMOVUPS      (CX)(R14*1), Z24
 	VMOVUPS      64(CX)(R14*1), Z25
@@ -10193,9 +9446,9 @@ entry:
 	VFMADD231PS  Z27, Z30, Z21
 	VFMADD231PS  Z28, Z30, Z22
 	VFMADD231PS  Z29, Z30, Z23
-	ADDQ         $0x02, R8
-	ADDQ         SI, R10
-	CMPQ         R8, R9
+	ADDQ         $0x02, R9
+	ADDQ         R8, R10
+	CMPQ         R9, SI
 	JNE          entry
 
 store:
@@ -10244,8 +9497,6 @@ row:
 	MOVQ       16(AX), SI
 	LEAQ       (SI)(BX*4), SI
 	MOVLQSX    4(SI), DI
-	MOVQ       32(AX), R9
-	MOVLQSX    (R9)(DI*4), R8
 	SUBQ       80(AX), DI
 	IMULQ      72(AX), DI
 	ADDQ       8(AX), DI
@@ -10276,28 +9527,23 @@ row:
 	PREFETCHT0 192(DI)
 	PREFETCHT0 256(DI)
 	PREFETCHT0 320(DI)
-	MOVQ       40(AX), R9
-	PREFETCHT0 (R9)(R8*2)
-	IMULQ      104(AX), R8
-	ADDQ       48(AX), R8
-	PREFETCHT0 (R8)
 	MOVLQSX    (SI), SI
 	INCQ       BX
 	MOVQ       BX, 120(AX)
-	MOVQ       104(AX), BX
-	MOVQ       32(AX), R8
-	MOVLQSX    (R8)(SI*4), DI
-	MOVLQSX    4(R8)(SI*4), R8
+	MOVQ       104(AX), DI
+	MOVQ       32(AX), R9
+	MOVLQSX    -4(R9)(BX*4), R8
+	MOVLQSX    (R9)(BX*4), BX
 	SUBQ       80(AX), SI
 	IMULQ      72(AX), SI
 	ADDQ       8(AX), SI
-	MOVQ       DI, R9
-	IMULQ      BX, R9
+	MOVQ       R8, R9
+	IMULQ      DI, R9
 	ADDQ       48(AX), R9
 	MOVQ       40(AX), R10
-	LEAQ       (R10)(DI*2), DI
 	LEAQ       (R10)(R8*2), R8
-	CMPQ       DI, R8
+	LEAQ       (R10)(BX*2), BX
+	CMPQ       R8, BX
 	JE         row
 	MOVQ       96(AX), R10
 	VMOVUPS    (SI), Z0
@@ -10329,7 +9575,7 @@ row:
 	VMOVUPS    (SI)(R10*1), Z23
 
 entry:
-	MOVWQZX      (DI), SI
+	MOVWQZX      (R8), SI
 	IMULQ        DX, SI
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z24
@@ -10372,9 +9618,9 @@ entry:
 	VMOVUPS      Z27, 192(SI)
 	VMOVUPS      Z28, 256(SI)
 	VMOVUPS      Z29, 320(SI)
-	ADDQ         $0x02, DI
-	ADDQ         BX, R9
-	CMPQ         DI, R8
+	ADDQ         $0x02, R8
+	ADDQ         DI, R9
+	CMPQ         R8, BX
 	JNE          entry
 	JMP          row
 

@@ -52,10 +52,12 @@ func (m *Matrix) Edit(drop []bool, grow []int64) Moves {
 		keys, from = append(keys, key), append(from, int32(e.Pos))
 	}
 	add(math.MaxInt64)
-	edited, pos := place(m.M, m.K, m.R, keys)
+	edited := fromKeys(m.M, m.K, m.R, keys)
 	moves := Moves{From: make([]int32, len(keys))}
-	for i, p := range pos {
-		moves.From[p] = from[i]
+	i := 0
+	for e := range edited.Entries {
+		moves.From[e.Pos] = from[i]
+		i++
 	}
 	edited.Values = moves.Remap(m.Values, m.R)
 	*m = *edited

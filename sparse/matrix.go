@@ -21,7 +21,8 @@ import (
 type Matrix struct {
 	kernel.CSR
 
-	twin *kernel.Twin
+	first, end []int32 // positions of the entries of each (K-block, row group)
+	twin       *kernel.Twin
 }
 
 // Entry is one block of a matrix: its row group, its column, and its position.
@@ -62,39 +63,20 @@ func FromMask(mask *Mask) *Matrix {
 	for key := range mask.Keys {
 		keys = append(keys, key)
 	}
-	m, _ := place(mask.M, mask.K, mask.R, keys)
-	return m
+	return fromKeys(mask.M, mask.K, mask.R, keys)
 }
 
-// place makes a matrix with the entries of ascending keys and says at which
-// position each of them stands.
-func place(M, K, R int, keys []int64) (*Matrix, []int32) {
+// fromKeys makes a matrix with entries of value zero at ascending keys.
+func fromKeys(M, K, R int, keys []int64) *Matrix {
 	checkBlock(R)
-	m := &Matrix{}
-	m.M, m.K, m.R = M, K, R
-	groups := m.Groups()
-	m.KB = kernel.BlockColumns(K, groups, len(keys))
-	m.Offsets = make([]int32, groups*m.KBlocks()+1)
-	m.Columns = make([]uint16, len(keys))
-	m.Values = make([]float32, len(keys)*R)
-	for _, key := range keys {
-		g, col := int(key/int64(K)), int(key%int64(K))
-		m.Offsets[col/m.KB*groups+g+1]++
-	}
-	for i := range m.Offsets[1:] {
-		m.Offsets[i+1] += m.Offsets[i]
-	}
-	next := slices.Clone(m.Offsets)
-	pos := make([]int32, len(keys))
-	for i, key := range keys {
-		g, col := int(key/int64(K)), int(key%int64(K))
-		at := &next[col/m.KB*groups+g]
-		m.Columns[*at] = uint16(col % m.KB)
-		pos[i] = *at
-		*at++
-	}
-	m.Prepare()
-	return m, pos
+	w, first, end := kernel.NewCSR(M, K, R, keys)
+	return &Matrix{CSR: *w, first: first, end: end}
+}
+
+// span returns the positions of the entries of a K-block and row group.
+func (m *Matrix) span(block, group int) (lo, hi int) {
+	i := block*m.Groups() + group
+	return int(m.first[i]), int(m.end[i])
 }
 
 func checkBlock(R int) {
@@ -116,8 +98,8 @@ func (m *Matrix) NNZ() int {
 	n := len(m.Values)
 	if groups := m.Groups(); m.M%m.R != 0 {
 		for b := range m.KBlocks() {
-			last := b*groups + groups - 1
-			n -= int(m.Offsets[last+1]-m.Offsets[last]) * (m.R - m.M%m.R)
+			lo, hi := m.span(b, groups-1)
+			n -= (hi - lo) * (m.R - m.M%m.R)
 		}
 	}
 	return n
@@ -135,11 +117,12 @@ func (m *Matrix) Density() float64 {
 //
 //	for e := range m.Entries { ... }
 func (m *Matrix) Entries(yield func(Entry) bool) {
-	groups, blocks := m.Groups(), m.KBlocks()
-	for g := range groups {
+	blocks := m.KBlocks()
+	for g := range m.Groups() {
 		for b := range blocks {
-			for p := m.Offsets[b*groups+g]; p < m.Offsets[b*groups+g+1]; p++ {
-				if !yield(Entry{g, b*m.KB + int(m.Columns[p]), int(p)}) {
+			lo, hi := m.span(b, g)
+			for p := lo; p < hi; p++ {
+				if !yield(Entry{g, b*m.KB + int(m.Columns[p]), p}) {
 					return
 				}
 			}
@@ -158,13 +141,12 @@ func (m *Matrix) Keys() []int64 {
 
 // Find returns the position of the entry at a group and column, or -1.
 func (m *Matrix) Find(group, col int) int {
-	i := col/m.KB*m.Groups() + group
-	lo, hi := m.Offsets[i], m.Offsets[i+1]
+	lo, hi := m.span(col/m.KB, group)
 	at, ok := slices.BinarySearch(m.Columns[lo:hi], uint16(col%m.KB))
 	if !ok {
 		return -1
 	}
-	return int(lo) + at
+	return lo + at
 }
 
 // At returns the weight of row i and column j, 0 where there is none.
@@ -219,7 +201,7 @@ func (m *Matrix) Twin() *kernel.Twin {
 
 // Bytes returns the memory held by the matrix and its twin, where it has one.
 func (m *Matrix) Bytes() int {
-	n := m.CSR.Bytes()
+	n := m.CSR.Bytes() + 4*len(m.first) + 4*len(m.end)
 	if m.twin != nil {
 		n += m.twin.Bytes()
 	}
@@ -234,10 +216,8 @@ func (m *Matrix) Clone() *Matrix {
 		keys = append(keys, int64(e.Group)*int64(m.K)+int64(e.Col))
 		values = append(values, m.Values[e.Pos*m.R:(e.Pos+1)*m.R]...)
 	}
-	c, pos := place(m.M, m.K, m.R, keys)
-	for i, p := range pos {
-		copy(c.Values[int(p)*m.R:], values[i*m.R:(i+1)*m.R])
-	}
+	c := fromKeys(m.M, m.K, m.R, keys)
+	c.fill(values)
 	return c
 }
 
@@ -271,11 +251,18 @@ func FromParts(M, K, R int, offsets []int64, columns []uint32, values []float32)
 			keys[i] = int64(g)*int64(K) + int64(columns[i])
 		}
 	}
-	m, pos := place(M, K, R, keys)
-	for i, p := range pos {
-		copy(m.Values[int(p)*R:], values[i*R:(i+1)*R])
-	}
+	m := fromKeys(M, K, R, keys)
+	m.fill(values)
 	return m, nil
+}
+
+// fill sets the values from those of the entries in the order of Entries.
+func (m *Matrix) fill(values []float32) {
+	i := 0
+	for e := range m.Entries {
+		copy(m.Values[e.Pos*m.R:(e.Pos+1)*m.R], values[i:])
+		i += m.R
+	}
 }
 
 // largest bounds M·K, so that sizes from a file can neither overflow nor ask for

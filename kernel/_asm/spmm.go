@@ -54,8 +54,8 @@ func eachRow(t reg.Register, rows, bytes int, body func(s state)) {
 	s.vstride = field(t, "vstride")
 	s.col, s.end, s.val = GP64(), GP64(), GP64()
 	offsets := field(t, "offsets")
-	MOVLQSX(Mem{Base: offsets, Index: g, Scale: 4}, s.col)
-	MOVLQSX(Mem{Base: offsets, Index: g, Scale: 4, Disp: 4}, s.end)
+	MOVLQSX(Mem{Base: offsets, Index: i, Scale: 4, Disp: -4}, s.col)
+	MOVLQSX(Mem{Base: offsets, Index: i, Scale: 4}, s.end)
 	s.y = g
 	rowAddress(t, g)
 	MOVQ(s.col, s.val)
@@ -78,14 +78,12 @@ func rowAddress(t reg.Register, g reg.GPVirtual) {
 	ADDQ(fieldMem(t, "y"), g)
 }
 
-// ahead fetches what row r (row group r of so many rows) from order will touch
-// first, while the rows before it are done: rows come in an order of their own,
-// which the machine cannot foresee.
+// ahead fetches the outputs of row r (row group r of so many rows) from order
+// while the rows before it are done: rows come in an order of their own, which the
+// machine cannot foresee.
 func ahead(t, order reg.Register, r, rows, bytes int) {
-	g, first, p := GP64(), GP64(), GP64()
+	g := GP64()
 	MOVLQSX(Mem{Base: order, Disp: 4 * r}, g)
-	MOVQ(fieldMem(t, "offsets"), p)
-	MOVLQSX(Mem{Base: p, Index: g, Scale: 4}, first)
 	rowAddress(t, g)
 	for i := range rows {
 		if i > 0 {
@@ -95,11 +93,6 @@ func ahead(t, order reg.Register, r, rows, bytes int) {
 			PREFETCHT0(Mem{Base: g, Disp: at})
 		}
 	}
-	MOVQ(fieldMem(t, "columns"), p)
-	PREFETCHT0(Mem{Base: p, Index: first, Scale: 2})
-	IMULQ(fieldMem(t, "vstride"), first)
-	ADDQ(fieldMem(t, "values"), first)
-	PREFETCHT0(Mem{Base: first})
 }
 
 // outputs moves accumulators from or to rows of the output. The last vector of a
@@ -233,8 +226,10 @@ func (w width) several(nv int) {
 	JLE(LabelRef("done"))
 	order := field(t, "order")
 	LEAQ(Mem{Base: order, Index: i, Scale: 4}, order)
+	offsets := field(t, "offsets")
+	LEAQ(Mem{Base: offsets, Index: i, Scale: 4}, offsets)
 	count := GP64()
-	cols := []reg.GPVirtual{s.begin(order, 0, count)}
+	cols := []reg.GPVirtual{s.begin(order, offsets, 0, count)}
 	for r := range group {
 		ahead(t, order, group+r, 1, nv*w.bytes)
 	}
@@ -243,7 +238,7 @@ func (w width) several(nv int) {
 		JL(LabelRef("alone"))
 		for r := 1; r < group; r++ {
 			other := GP64()
-			cols = append(cols, s.begin(order, r, other))
+			cols = append(cols, s.begin(order, offsets, r, other))
 			CMPQ(other, count)
 			JNE(LabelRef("alone"))
 		}
@@ -267,12 +262,11 @@ type severalState struct {
 
 // begin looks row r from order up: it leaves the address of its outputs in the
 // tile, its number of entries in count, and returns the number of its first.
-func (s severalState) begin(order reg.Register, r int, count reg.GPVirtual) reg.GPVirtual {
+func (s severalState) begin(order, offsets reg.Register, r int, count reg.GPVirtual) reg.GPVirtual {
 	g, first := GP64(), GP64()
 	MOVLQSX(Mem{Base: order, Disp: 4 * r}, g)
-	offsets := field(s.t, "offsets")
-	MOVLQSX(Mem{Base: offsets, Index: g, Scale: 4}, first)
-	MOVLQSX(Mem{Base: offsets, Index: g, Scale: 4, Disp: 4}, count)
+	MOVLQSX(Mem{Base: offsets, Disp: 4 * r}, first)
+	MOVLQSX(Mem{Base: offsets, Disp: 4*r + 4}, count)
 	SUBQ(first, count)
 	rowAddress(s.t, g)
 	MOVQ(g, fieldMem(s.t, fmt.Sprintf("y%d", r)))
