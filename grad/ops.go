@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seed073b5613/filigree/kernel"
+	"github.com/seed073b5613/filigree/tensor"
 )
 
 type relu struct{ x, out *Var }
@@ -73,6 +74,71 @@ func (o *crossEntropy) back(t *Tape) {
 			dx[i] += g * d
 		} else {
 			dx[i] = g * d
+		}
+	}
+}
+
+type add struct{ a, b, out *Var }
+
+// Add returns a + b of the same shape.
+func Add(t *Tape, a, b *Var) *Var {
+	if !tensor.SameShape(a.Value, b.Value) {
+		panic(fmt.Sprintf("grad: Add: a is %v, b is %v", a.Value.Shape, b.Value.Shape))
+	}
+	out := t.newLike(a.Value.Rows(), a)
+	kernel.Add(out.Value.Data, a.Value.Data, b.Value.Data)
+	if t.wants(a, b) {
+		out.wanted = true
+		*next[add](t) = add{a, b, out}
+	}
+	return out
+}
+
+func (o *add) outs() *Var { return o.out }
+
+func (o *add) back(t *Tape) {
+	for _, v := range [...]*Var{o.a, o.b} {
+		switch d, acc := t.GradOf(v); {
+		case d == nil:
+		case acc:
+			kernel.AddTo(d, o.out.Grad.Data)
+		default:
+			copy(d, o.out.Grad.Data)
+		}
+	}
+}
+
+type globalAvgPool struct{ x, out *Var }
+
+// GlobalAvgPool returns the mean over the space of x [C, B, H, W], of shape [C, B].
+func GlobalAvgPool(t *Tape, x *Var) *Var {
+	s := x.Value.Shape
+	if len(s) != 4 || s[2]*s[3] == 0 {
+		panic(fmt.Sprintf("grad: GlobalAvgPool: x is %v, want [C, B, H, W]", s))
+	}
+	out := t.New(s[0], s[1])
+	kernel.RowMeans(s[0]*s[1], s[2]*s[3], x.Value.Data, out.Value.Data)
+	if t.wants(x) {
+		out.wanted = true
+		*next[globalAvgPool](t) = globalAvgPool{x, out}
+	}
+	return out
+}
+
+func (o *globalAvgPool) outs() *Var { return o.out }
+
+func (o *globalAvgPool) back(t *Tape) {
+	dx, acc := t.GradOf(o.x)
+	n := len(dx) / len(o.out.Grad.Data)
+	for i, g := range o.out.Grad.Data {
+		g /= float32(n)
+		row := dx[i*n : (i+1)*n]
+		for j := range row {
+			if acc {
+				row[j] += g
+			} else {
+				row[j] = g
+			}
 		}
 	}
 }

@@ -190,6 +190,11 @@ func (t *Tape) Backward(loss *Var) {
 	}
 	g, _ := t.GradOf(loss)
 	g[0] = 1
+	t.backward()
+}
+
+// backward goes back over the records from the gradients that are set.
+func (t *Tape) backward() {
 	for i := t.opsN - 1; i >= 0; i-- {
 		o := t.ops[i]
 		out := o.outs()

@@ -107,3 +107,24 @@ func SGD(w, g, m []float32, rate, momentum, decay float32, nesterov bool) {
 		w[i] -= rate * d
 	}
 }
+
+// BiasAdd adds bias[m] to row m of Y [M,N].
+func BiasAdd(M, N int, bias, Y []float32) {
+	for m := range M {
+		row := Y[m*N : (m+1)*N]
+		for j := range row {
+			row[j] += bias[m]
+		}
+	}
+}
+
+// RowMeans computes out[m] = mean of row m of X [M,N].
+func RowMeans(M, N int, X, out []float32) {
+	for m := range M {
+		s := float32(0)
+		for _, v := range X[m*N : (m+1)*N] {
+			s += v
+		}
+		out[m] = s / float32(N)
+	}
+}

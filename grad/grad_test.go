@@ -1,0 +1,235 @@
+package grad
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/kernel"
+	"github.com/seed073b5613/filigree/sparse"
+	"github.com/seed073b5613/filigree/tensor"
+)
+
+// opCase checks the operation with a record type's name.
+type opCase struct {
+	name  string
+	in    [][]int // shapes of the inputs
+	build func(rng *rand.Rand) (f func(t *Tape, in []*Var) *Var, slots []Slot)
+}
+
+func plain(f func(t *Tape, in []*Var) *Var) func(*rand.Rand) (func(*Tape, []*Var) *Var, []Slot) {
+	return func(*rand.Rand) (func(*Tape, []*Var) *Var, []Slot) { return f, nil }
+}
+
+// normal returns n values away from zero, so that no kink lies within a step of them.
+func normal(rng *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		for x[i] > -0.05 && x[i] < 0.05 {
+			x[i] = float32(rng.NormFloat64())
+		}
+	}
+	return x
+}
+
+// weight returns a weight stored as kind says and its slot.
+func weight(rng *rand.Rand, kind string, M, K int) (*Weight, Slot) {
+	w := &Weight{M: M, K: K, Dense: normal(rng, M*K)}
+	mask := sparse.NewMask(M, K, 1)
+	if strings.HasPrefix(kind, "block") {
+		mask = sparse.NewMask(M, K, 4)
+	}
+	for i := range mask.Blocks() {
+		mask.Set(i/K, i%K, rng.Float64() < 0.4)
+	}
+	switch kind {
+	case "masked":
+		w.Mask = mask
+		mask.Apply(w.Dense)
+	case "sparse", "block":
+		w.Sparse = sparse.FromDense(w.Dense, M, K, mask, mask.R)
+		w.Dense = nil
+	}
+	values := w.Dense
+	if w.Sparse != nil {
+		values = w.Sparse.Values
+	}
+	w.Grad = make([]float32, len(values))
+	return w, Slot{"weight", values, w.Grad}
+}
+
+func linearCase(kind string) opCase {
+	return opCase{"linear", [][]int{{7, 2, 5}}, func(rng *rand.Rand) (func(*Tape, []*Var) *Var, []Slot) {
+		w, slot := weight(rng, kind, 8, 7)
+		bias, dbias := normal(rng, 8), make([]float32, 8)
+		slots := []Slot{{"bias", bias, dbias}}
+		if kind != "masked" { // differences at absent weights would not be zero
+			slots = append(slots, slot)
+		}
+		return func(t *Tape, in []*Var) *Var { return Linear(t, in[0], w, bias, dbias) }, slots
+	}}
+}
+
+func convCase(kind string, shape kernel.Conv) opCase {
+	return opCase{"conv", [][]int{{shape.C, 2, 5, 6}}, func(rng *rand.Rand) (func(*Tape, []*Var) *Var, []Slot) {
+		w, slot := weight(rng, kind, shape.M, shape.K())
+		bias, dbias := normal(rng, shape.M), make([]float32, shape.M)
+		return func(t *Tape, in []*Var) *Var { return Conv2D(t, in[0], w, bias, dbias, shape) }, []Slot{slot, {"bias", bias, dbias}}
+	}}
+}
+
+func normCase(relu bool) opCase {
+	return opCase{"batchNorm", [][]int{{3, 4, 3}}, func(rng *rand.Rand) (func(*Tape, []*Var) *Var, []Slot) {
+		n := &Norm{Gamma: normal(rng, 3), Beta: normal(rng, 3), DGamma: make([]float32, 3), DBeta: make([]float32, 3),
+			Mean: make([]float32, 3), Var: make([]float32, 3), Momentum: 0.1, Eps: 1e-5, ReLU: relu}
+		return func(t *Tape, in []*Var) *Var { return BatchNorm(t, in[0], n) },
+			[]Slot{{"gamma", n.Gamma, n.DGamma}, {"beta", n.Beta, n.DBeta}}
+	}}
+}
+
+var opCases = []opCase{
+	linearCase("dense"), linearCase("masked"), linearCase("sparse"), linearCase("block"),
+	convCase("dense", kernel.Conv{C: 3, M: 4, KH: 3, KW: 3, PadH: 1, PadW: 1}),
+	convCase("sparse", kernel.Conv{C: 2, M: 5, KH: 3, KW: 3, PadH: 1, PadW: 1, StrideH: 2, StrideW: 2}),
+	convCase("block", kernel.Conv{C: 3, M: 8, KH: 1, KW: 1}),
+	normCase(false),
+	{"relu", [][]int{{4, 5}}, plain(func(t *Tape, in []*Var) *Var { return ReLU(t, in[0]) })},
+	{"add", [][]int{{4, 5}, {4, 5}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, in[0], in[1]) })},
+	{"add", [][]int{{4, 5}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, in[0], Add(t, in[0], in[0])) })},
+	{"globalAvgPool", [][]int{{3, 2, 4, 5}}, plain(func(t *Tape, in []*Var) *Var { return GlobalAvgPool(t, in[0]) })},
+	{"crossEntropy", [][]int{{5, 4}}, plain(func(t *Tape, in []*Var) *Var { return CrossEntropy(t, in[0], []int32{0, 4, 2, 2}, 0) })},
+	{"crossEntropy", [][]int{{5, 3}}, plain(func(t *Tape, in []*Var) *Var { return CrossEntropy(t, in[0], []int32{1, 4, 2}, 0.1) })},
+	{"custom", [][]int{{3, 2}}, plain(func(t *Tape, in []*Var) *Var {
+		out := t.New(3, 2)
+		for i, v := range in[0].Value.Data {
+			out.Value.Data[i] = v * v
+		}
+		return t.Record(out, func() {
+			dx, acc := t.GradOf(in[0])
+			for i, v := range in[0].Value.Data {
+				if !acc {
+					dx[i] = 0
+				}
+				dx[i] += 2 * v * out.Grad.Data[i]
+			}
+		}, in[0])
+	})},
+}
+
+func TestGradients(t *testing.T) {
+	for i, c := range opCases {
+		rng := rand.New(rand.NewPCG(7, uint64(i)))
+		f, slots := c.build(rng)
+		in := make([]*tensor.Tensor, len(c.in))
+		for j, shape := range c.in {
+			in[j] = tensor.Of(normal(rng, tensor.Size(shape)), shape...)
+		}
+		if err := Check(f, in, slots, 1.0/128, 2e-3); err != nil {
+			t.Errorf("%s (case %d): %v", c.name, i, err)
+		}
+	}
+}
+
+// The fused ReLU has kinks wherever a normalised value crosses zero, so it is held to the
+// two layers it stands for.
+func TestBatchNormReLU(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	x := tensor.Of(normal(rng, 3*40), 3, 40)
+	var results [2][]float32
+	for i, fused := range []bool{true, false} {
+		build, slots := normCase(fused).build(rand.New(rand.NewPCG(5, 5)))
+		tape := &Tape{}
+		in := tape.Leaf(x)
+		out := build(tape, []*Var{in})
+		if !fused {
+			out = ReLU(tape, out)
+		}
+		g, _ := tape.GradOf(out)
+		for j := range g {
+			g[j] = float32(checkWeight(j))
+		}
+		results[i] = append(results[i], out.Value.Data...)
+		tape.backward()
+		results[i] = append(results[i], in.Grad.Data...)
+		results[i] = append(results[i], slots[0].Grad...)
+		results[i] = append(results[i], slots[1].Grad...)
+	}
+	for i := range results[0] {
+		if d := results[0][i] - results[1][i]; d > 1e-5 || d < -1e-5 {
+			t.Fatalf("value %d: fused %g, apart %g", i, results[0][i], results[1][i])
+		}
+	}
+}
+
+// Every record type of the package, the argument of next, has a case above.
+func TestEveryOperationIsChecked(t *testing.T) {
+	files, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), ".go") || strings.HasSuffix(f.Name(), "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), f.Name(), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			ix, ok := n.(*ast.IndexExpr)
+			if !ok {
+				return true
+			}
+			name, ok := ix.X.(*ast.Ident)
+			op, isName := ix.Index.(*ast.Ident)
+			if !ok || !isName || name.Name != "next" {
+				return true
+			}
+			found++
+			if !slices.ContainsFunc(opCases, func(c opCase) bool { return c.name == op.Name }) {
+				t.Errorf("%s: operation %s has no gradient case", f.Name(), op.Name)
+			}
+			return true
+		})
+	}
+	if found < 7 {
+		t.Errorf("found %d operations in the source", found)
+	}
+}
+
+// A step that repeats allocates nothing.
+func TestStepAllocatesNothing(t *testing.T) {
+	defer parallel.SetWorkers(parallel.SetWorkers(1))
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, kind := range []string{"dense", "masked", "sparse"} {
+		w1, _ := weight(rng, kind, 32, 3*9)
+		w2, _ := weight(rng, kind, 10, 32)
+		shape := kernel.Conv{C: 3, M: 32, KH: 3, KW: 3, PadH: 1, PadW: 1}
+		n := &Norm{Gamma: normal(rng, 32), Beta: normal(rng, 32), DGamma: make([]float32, 32), DBeta: make([]float32, 32),
+			Mean: make([]float32, 32), Var: make([]float32, 32), Momentum: 0.1, Eps: 1e-5, ReLU: true}
+		x, labels := tensor.Of(normal(rng, 3*4*64), 3, 4, 8, 8), []int32{1, 2, 3, 4}
+		tape := &Tape{}
+		step := func() {
+			tape.Reset()
+			h := BatchNorm(tape, Conv2D(tape, tape.Input(x), w1, nil, nil, shape), n)
+			y := Linear(tape, GlobalAvgPool(tape, Add(tape, h, ReLU(tape, h))), w2, nil, nil)
+			tape.Backward(CrossEntropy(tape, y, labels, 0))
+		}
+		for range 3 {
+			step()
+		}
+		if raceEnabled {
+			continue
+		}
+		if n := testing.AllocsPerRun(20, step); n > 0.5 {
+			t.Errorf("%s: %v allocations a step", kind, n)
+		}
+	}
+}

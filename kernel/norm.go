@@ -1,0 +1,232 @@
+package kernel
+
+import (
+	"math"
+	"sync"
+
+	"github.com/seed073b5613/filigree/internal/parallel"
+)
+
+// Batch norm (Ioffe and Szegedy 2015) is a row operation on feature-major
+// activations: one mean and one deviation for each of M channels over N columns.
+// Every pass reads or writes whole rows in order, so it runs at the speed of memory.
+
+// normSpan is how many columns of a row one sum covers before it is added to the
+// others in float64; normChunk is how many columns a worker takes at a time.
+const (
+	normSpan  = 1024
+	normChunk = 1 << 15
+)
+
+// The row sums of the level in use, over spans of at most normSpan values.
+var (
+	sumMoments func(x []float32) (sum, squares float32)                      // of x - x[0]
+	sumGrads   func(x, y, dy []float32, relu bool) (sum, product float32)    // of dy and dy·x where y > 0 or not relu
+	normRow    func(y, x []float32, scale, shift float32, relu bool)         // y = scale·x + shift
+	normBack   func(dx, x, y, dy []float32, a, b, c float32, relu, acc bool) // dx = a·dy + b·x + c
+)
+
+func init() {
+	bind(Portable, func() {
+		sumMoments, sumGrads, normRow, normBack = momentsPortable, gradsPortable, normRowPortable, normBackPortable
+	})
+}
+
+func momentsPortable(x []float32) (sum, squares float32) {
+	var s, q [8]float32
+	base := x[0]
+	for i, v := range x {
+		d := v - base
+		s[i&7] += d
+		q[i&7] += d * d
+	}
+	for i := range 8 {
+		sum += s[i]
+		squares += q[i]
+	}
+	return sum, squares
+}
+
+func gradsPortable(x, y, dy []float32, relu bool) (sum, product float32) {
+	var s, p [8]float32
+	for i, g := range dy {
+		if relu && !(y[i] > 0) {
+			continue
+		}
+		s[i&7] += g
+		p[i&7] += g * x[i]
+	}
+	for i := range 8 {
+		sum += s[i]
+		product += p[i]
+	}
+	return sum, product
+}
+
+func normRowPortable(y, x []float32, scale, shift float32, relu bool) {
+	for i, v := range x {
+		v = scale*v + shift
+		if relu {
+			v = max(v, 0)
+		}
+		y[i] = v
+	}
+}
+
+func normBackPortable(dx, x, y, dy []float32, a, b, c float32, relu, acc bool) {
+	for i, v := range x {
+		g := dy[i]
+		if relu && !(y[i] > 0) {
+			g = 0
+		}
+		d := a*g + b*v + c
+		if acc {
+			d += dx[i]
+		}
+		dx[i] = d
+	}
+}
+
+type normOp int
+
+const (
+	normStats normOp = iota
+	normForward
+	normGradSums
+	normGradX
+)
+
+// normTask is one pass over the rows of [M,N], cut into rows and, where they are
+// long, into chunks of columns.
+type normTask struct {
+	op            normOp
+	N, per        int // columns; chunks a row
+	x, y, dy, dx  []float32
+	scale, shift  []float32 // normForward: by row; normGradX: factors of dy and of x
+	constant      []float32
+	relu, acc     bool
+	first, second []float64 // sums of each chunk
+}
+
+var normTasks = sync.Pool{New: func() any { return new(normTask) }}
+
+func (t *normTask) run(M int) {
+	t.per = max((t.N+normChunk-1)/normChunk, 1)
+	n := M * t.per
+	if t.op == normStats || t.op == normGradSums {
+		if cap(t.first) < n {
+			t.first, t.second = make([]float64, n), make([]float64, n)
+		}
+		t.first, t.second = t.first[:n], t.second[:n]
+	}
+	parallel.Do(n, t)
+}
+
+func (t *normTask) put() {
+	*t = normTask{first: t.first[:0], second: t.second[:0]}
+	normTasks.Put(t)
+}
+
+// Run does one chunk.
+func (t *normTask) Run(i int) {
+	m := i / t.per
+	lo := m*t.N + i%t.per*normChunk
+	hi := min(lo+normChunk, (m+1)*t.N)
+	switch t.op {
+	case normForward:
+		normRow(t.y[lo:hi], t.x[lo:hi], t.scale[m], t.shift[m], t.relu)
+	case normGradX:
+		normBack(t.dx[lo:hi], t.x[lo:hi], t.y[lo:hi], t.dy[lo:hi], t.scale[m], t.shift[m], t.constant[m], t.relu, t.acc)
+	default:
+		a, b := 0.0, 0.0
+		for ; lo < hi; lo += normSpan {
+			end := min(lo+normSpan, hi)
+			if t.op == normGradSums {
+				s, p := sumGrads(t.x[lo:end], t.y[lo:end], t.dy[lo:end], t.relu)
+				a, b = a+float64(s), b+float64(p)
+				continue
+			}
+			// Moments about the span's first value, moved to zero.
+			s, q := sumMoments(t.x[lo:end])
+			base, n := float64(t.x[lo]), float64(end-lo)
+			a += float64(s) + n*base
+			b += float64(q) + base*(2*float64(s)+n*base)
+		}
+		t.first[i], t.second[i] = a, b
+	}
+}
+
+// sums adds the chunks of row m.
+func (t *normTask) sums(m int) (a, b float64) {
+	for i := m * t.per; i < (m+1)*t.per; i++ {
+		a += t.first[i]
+		b += t.second[i]
+	}
+	return a, b
+}
+
+// BatchNormStats computes of each row of X [M,N] the mean, the variance (of the N
+// values, not of a sample) and 1/√(variance + eps).
+func BatchNormStats(M, N int, X, mean, variance, invstd []float32, eps float32) {
+	t := normTasks.Get().(*normTask)
+	t.op, t.N, t.x = normStats, N, X[:M*N]
+	t.run(M)
+	for m := range M {
+		s, q := t.sums(m)
+		mu := s / float64(N)
+		v := max(q/float64(N)-mu*mu, 0)
+		mean[m], variance[m], invstd[m] = float32(mu), float32(v), float32(1/math.Sqrt(v+float64(eps)))
+	}
+	t.put()
+}
+
+// BatchNormForward computes Y = scale·X + shift for each row of X [M,N], and max(·, 0)
+// of it where relu is true. Y may be X.
+func BatchNormForward(M, N int, X, scale, shift []float32, relu bool, Y []float32) {
+	t := normTasks.Get().(*normTask)
+	t.op, t.N, t.x, t.y, t.scale, t.shift, t.relu = normForward, N, X[:M*N], Y[:M*N], scale, shift, relu
+	t.run(M)
+	t.put()
+}
+
+// BatchNormBackward computes the gradients of Y = gamma·(X - mean)·invstd + beta, under a
+// ReLU where relu is true, with the statistics taken over the N columns of X: dX, added
+// where acc is true and left out where dX is nil, and dGamma and dBeta, which are added to.
+func BatchNormBackward(M, N int, X, Y, dY, mean, invstd, gamma []float32, relu, acc bool, dX, dGamma, dBeta []float32) {
+	t := normTasks.Get().(*normTask)
+	t.op, t.N, t.x, t.y, t.dy, t.relu = normGradSums, N, X[:M*N], Y[:M*N], dY[:M*N], relu
+	t.run(M)
+	factors := normFactors.Get().(*[3][]float32)
+	for i := range factors {
+		factors[i] = resize(factors[i], M)
+	}
+	for m := range M {
+		// With g = dY under the ReLU and h = (X - mean)·invstd:
+		// dX = gamma·invstd·(g - mean(g) - h·mean(g·h)).
+		sum, product := t.sums(m)
+		inv, mu := float64(invstd[m]), float64(mean[m])
+		dot := (product - mu*sum) * inv
+		dBeta[m] += float32(sum)
+		dGamma[m] += float32(dot)
+		a := float64(gamma[m]) * inv
+		b := -a * dot * inv / float64(N)
+		factors[0][m], factors[1][m] = float32(a), float32(b)
+		factors[2][m] = float32(-a*sum/float64(N) - b*mu)
+	}
+	if dX != nil {
+		t.op, t.dx, t.acc = normGradX, dX[:M*N], acc
+		t.scale, t.shift, t.constant = factors[0], factors[1], factors[2]
+		t.run(M)
+	}
+	normFactors.Put(factors)
+	t.put()
+}
+
+var normFactors = sync.Pool{New: func() any { return new([3][]float32) }}
+
+// InvSqrt computes dst = 1/√(x + eps).
+func InvSqrt(dst, x []float32, eps float32) {
+	for i, v := range x {
+		dst[i] = float32(1 / math.Sqrt(float64(v)+float64(eps)))
+	}
+}

@@ -1,0 +1,46 @@
+package nn
+
+import (
+	"math/rand/v2"
+
+	"github.com/seed073b5613/filigree/grad"
+	"github.com/seed073b5613/filigree/kernel"
+)
+
+// Conv2D is a convolution (cross-correlation, as is usual) of x [C, B, H, W]:
+//
+//	y[m, b, i, j] = bias[m] + Σ W[m, c, u, v] · x[c, b, i·Stride + u - Pad, j·Stride + v - Pad]
+//
+// of shape [M, B, (H + 2·Pad - KH)/Stride + 1, likewise]. A sparse W is [M, C·KH·KW]; the
+// output and both gradients then cost two operations for every weight that exists and
+// output position.
+type Conv2D struct {
+	Weight      *Param // [M, C, KH, KW]
+	Bias        *Param // [M], or nil
+	Stride, Pad int
+}
+
+// NewConv2D returns a convolution of C to M channels with a size×size kernel, He-normal
+// weights and no bias.
+func NewConv2D(C, M, size, stride, pad int, rng *rand.Rand) *Conv2D {
+	l := &Conv2D{Weight: NewParam(M, C, size, size), Stride: stride, Pad: pad}
+	l.Weight.Prunable = true
+	HeNormal(l.Weight, rng)
+	return l
+}
+
+// Forward returns y. It panics unless x is [C, B, H, W] and not smaller than the kernel.
+func (l *Conv2D) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
+	s := l.Weight.Shape
+	shape := kernel.Conv{M: s[0], C: s[1], KH: s[2], KW: s[3],
+		StrideH: l.Stride, StrideW: l.Stride, PadH: l.Pad, PadW: l.Pad}
+	y := grad.Conv2D(t, x, l.Weight.bound(t), l.Bias.values(), l.Bias.gradFor(t), shape)
+	l.Weight.Uses = y.Value.Shape[2] * y.Value.Shape[3]
+	return y
+}
+
+// GlobalAvgPool is the mean over space: [C, B, H, W] to [C, B].
+type GlobalAvgPool struct{}
+
+// Forward applies the function.
+func (GlobalAvgPool) Forward(t *grad.Tape, x *grad.Var) *grad.Var { return grad.GlobalAvgPool(t, x) }
