@@ -17,7 +17,7 @@ import (
 )
 
 type benchCommand struct {
-	Kernels benchKernels `cmd:"" help:"Time the products: sparse, their gradients, a whole layer."`
+	Kernels benchKernels `cmd:"" help:"Time the products: dense, sparse, their gradients, a whole layer."`
 }
 
 // shape is M×K×N of a product W[M,K]·X[K,N].
@@ -39,10 +39,10 @@ func (s *shape) UnmarshalText(text []byte) error {
 	return nil
 }
 
-var benchOps = []string{"spmm", "spmmt", "sddmm", "layer"}
+var benchOps = []string{"gemm", "spmm", "spmmt", "sddmm", "layer"}
 
 type benchKernels struct {
-	Op       []string      `default:"spmm,spmmt,sddmm,layer" help:"Operations: spmm (forward), spmmt (input gradient), sddmm (weight gradient), layer (those three)."`
+	Op       []string      `default:"gemm,spmm,spmmt,sddmm,layer" help:"Operations: gemm (dense), spmm (forward), spmmt (input gradient), sddmm (weight gradient), layer (those three)."`
 	Shape    []shape       `default:"300x784x128" placeholder:"MxKxN" help:"Sizes: M outputs, K inputs, N columns (batch)."`
 	Sparsity []float64     `default:"0.9" help:"Shares of zeros."`
 	Block    []string      `default:"1x1" help:"Block shapes: 1x1, 2x1, 4x1 or 16x1."`
@@ -102,9 +102,7 @@ type benchRow struct {
 
 // Run measures and prints.
 func (c *benchKernels) Run(ctx context.Context, io console) error {
-	if c.Threads > 0 {
-		parallel.SetWorkers(c.Threads)
-	}
+	setThreads(c.Threads)
 	var table *tabwriter.Writer
 	if !c.JSON {
 		e := parallel.Workers()
@@ -131,11 +129,17 @@ func (c *benchKernels) Run(ctx context.Context, io console) error {
 	return nil
 }
 
-// rows yields the combinations to measure.
+// rows yields the combinations to measure; dense products once a shape.
 func (c *benchKernels) rows(yield func(*benchRow) bool) {
 	for _, op := range c.Op {
 		for _, s := range c.Shape {
 			row := benchRow{Op: op, M: s.M, K: s.K, N: s.N, Block: "1x1", Threads: parallel.Workers(), Level: kernel.Active().String()}
+			if op == "gemm" {
+				if !yield(&row) {
+					return
+				}
+				continue
+			}
 			for _, block := range c.Block {
 				for _, sparsity := range c.Sparsity {
 					row.Block, row.Sparsity = block, sparsity
@@ -152,6 +156,14 @@ func (c *benchKernels) rows(yield func(*benchRow) bool) {
 func (r *benchRow) measure(budget time.Duration) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	X, Y, dX := random(rng, r.K*r.N), random(rng, r.M*r.N), make([]float32, r.K*r.N)
+	if r.Op == "gemm" {
+		W := random(rng, r.M*r.K)
+		seconds := median(budget, func() {
+			kernel.GEMM(false, false, r.M, r.N, r.K, 1, W, r.K, X, r.N, 0, Y, r.N)
+		})
+		r.report(seconds, 2*float64(r.M)*float64(r.K)*float64(r.N))
+		return
+	}
 	R, err := sparse.ParseBlock(r.Block)
 	if err != nil {
 		panic(err) // Validate has checked it

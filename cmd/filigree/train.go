@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/recipes/rigl"
+	"github.com/seed073b5613/filigree/train"
+)
+
+type trainCommand struct {
+	Digits  trainTask  `cmd:"" help:"LeNet-300-100 on digits drawn from a font; needs no download."`
+	MNIST   trainTask  `cmd:"" name:"mnist" help:"LeNet-300-100 on handwritten digits."`
+	CIFAR10 trainTask  `cmd:"" name:"cifar10" help:"Wide residual network on small photographs."`
+	Names   trainNames `cmd:"" name:"list-names" hidden:"" default:"withargs"`
+}
+
+// newTrainCommand returns the command with each task's defaults in place.
+func newTrainCommand() trainCommand {
+	var c trainCommand
+	for name, t := range map[string]*trainTask{"digits": &c.Digits, "mnist": &c.MNIST, "cifar10": &c.CIFAR10} {
+		task, err := rigl.Find(name)
+		if err != nil {
+			panic(err)
+		}
+		t.name, t.Settings = name, task.Default
+	}
+	return c
+}
+
+// Help shows how the command is used.
+func (trainCommand) Help() string {
+	return `Examples:
+  filigree train                                     what can be trained
+  filigree train digits                              under two minutes, no download
+  filigree train mnist --data data/mnist --method rigl --sparsity 0.98
+  filigree train cifar10 --data data/cifar10 --sparsity 0.9 --run runs/wrn
+  filigree train --resume runs/wrn                   go on where a run stopped`
+}
+
+type trainTask struct {
+	rigl.Settings
+	RunDir string `name:"run" placeholder:"DIR" help:"Directory of the run; without it, one named by time and seed below runs/."`
+	JSON   bool   `help:"Print the result as one JSON object, as the last line of standard output."`
+
+	name string
+}
+
+// Help shows how the command is used.
+func (t *trainTask) Help() string {
+	data := " --data DIR"
+	if t.name == "digits" {
+		data = ""
+	}
+	return fmt.Sprintf(`Examples:
+  filigree train %[1]s%[2]s
+  filigree train %[1]s%[2]s --method static --sparsity 0.98 --seed 2
+  filigree train %[1]s%[2]s --method dense --json`, t.name, data)
+}
+
+// Validate checks the flags.
+func (t *trainTask) Validate() error {
+	if t.name != "cifar10" && (t.Width != 0 || t.Depth != 0) {
+		return fmt.Errorf("--width and --depth are for cifar10: the network of %s is fixed", t.name)
+	}
+	if t.name == "digits" && t.Data != "" {
+		return errors.New("--data: digits are drawn, not read; to train on files use: filigree train mnist --data DIR")
+	}
+	return t.Settings.Validate()
+}
+
+// Run trains.
+func (t *trainTask) Run(ctx context.Context, io console) error {
+	setThreads(t.Threads)
+	bar := newProgress(io.err)
+	result, err := rigl.Run(ctx, t.name, t.Settings, rigl.IO{Dir: t.RunDir, Started: bar.started, Report: bar.report})
+	return finish(io, bar, result, err, t.JSON)
+}
+
+// trainNames lists what can be trained, or resumes a run.
+type trainNames struct {
+	Resume  string `placeholder:"DIR" help:"Go on with the run in this directory."`
+	Threads int    `help:"Workers; 0 for one a core."`
+	JSON    bool   `help:"Print one JSON object."`
+}
+
+// Validate checks the flags.
+func (c *trainNames) Validate() error {
+	if c.Threads < 0 {
+		return fmt.Errorf("--threads %d: must not be negative", c.Threads)
+	}
+	return nil
+}
+
+// Run lists or resumes.
+func (c *trainNames) Run(ctx context.Context, io console) error {
+	setThreads(c.Threads)
+	if c.Resume != "" {
+		bar := newProgress(io.err)
+		result, err := rigl.Resume(ctx, c.Resume, rigl.IO{Started: bar.started, Report: bar.report})
+		return finish(io, bar, result, err, c.JSON)
+	}
+	if c.JSON {
+		for _, t := range rigl.Tasks() {
+			if err := printJSON(io.out, map[string]string{"name": t.Name, "summary": t.Summary}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	w := tabwriter.NewWriter(io.out, 0, 0, 3, ' ', 0)
+	for _, t := range rigl.Tasks() {
+		fmt.Fprintf(w, "filigree train %s\t%s\n", t.Name, t.Summary)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(io.out, "\nfiligree train NAME --help shows the settings.")
+	return err
+}
+
+// setThreads sets the number of workers; 0 leaves one a core.
+func setThreads(n int) {
+	if n > 0 {
+		parallel.SetWorkers(n)
+	}
+}
+
+// finish prints the outcome of a training.
+func finish(io console, bar *progress, result rigl.Result, err error, asJSON bool) error {
+	bar.close()
+	if errors.Is(err, train.ErrInterrupted) {
+		return fmt.Errorf("%w; its state is saved, go on with: filigree train --resume %s", err, result.Run)
+	}
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(io.out, result)
+	}
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	printLayers(w, result.Layers)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(io.out, "\naccuracy  %.2f %% of %d test images\n", 100*result.TestAccuracy, result.TestImages)
+	fmt.Fprintf(io.out, "density   %.2f %%: %d of %d weights exist\n", 100*(1-result.Sparsity), result.Nonzeros, result.Weights)
+	fmt.Fprintf(io.out, "work      %.1f %% of the dense network's to train, %.1f %% to run\n", 100*result.TrainFLOPsRatio, 100*result.TestFLOPsRatio)
+	fmt.Fprintf(io.out, "time      %.1f s, %.3f ms a step\n", result.Seconds, result.StepMS)
+	fmt.Fprintf(io.out, "model     %s\n", show(result.Model))
+	if result.Plot != "" {
+		fmt.Fprintf(io.out, "plot      %s\n", show(result.Plot))
+	}
+	_, err = fmt.Fprintf(io.out, "\nLook at it with: filigree inspect %s\n", show(result.Model))
+	return err
+}
+
+// show prints a path relative to the working directory where that is shorter.
+func show(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	rel, err := filepath.Rel(wd, path)
+	if err != nil || len(rel) >= len(path) {
+		return path
+	}
+	return rel
+}
+
+// exists reports whether a path is there.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}

@@ -1,0 +1,97 @@
+package rigl
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/seed073b5613/filigree/grad"
+	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/prune"
+	"github.com/seed073b5613/filigree/tensor"
+	"github.com/seed073b5613/filigree/train"
+)
+
+// Streams of random numbers; each has a use of its own, so that a change to one
+// leaves the others as they were.
+const (
+	streamWeights  = iota // first values
+	streamTopology        // first topology
+	streamData            // order and augmentation
+)
+
+// job is one run made ready.
+type job struct {
+	dir          *train.Dir
+	config       config
+	net          nn.Layer
+	architecture string
+	macs         map[string]int64
+	loop         *train.Loop
+	steps        int
+	method       prune.Method
+}
+
+// newJob builds the network, the method, the optimizer and the loop.
+func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
+	j := &job{dir: dir, config: c}
+	var err error
+	if j.net, j.architecture, err = network(c); err != nil {
+		return nil, err
+	}
+	ps := nn.Params(j.net)
+	j.macs = multiplications(j.net, ps, inputShape(c.Task))
+	source, perEpoch := set.batches(rand.NewPCG(c.Seed, streamData))
+	j.steps = c.Steps
+	if j.steps == 0 {
+		j.steps = c.Epochs * perEpoch
+	}
+	loss := func(t *grad.Tape, logits *grad.Var, labels []int32) *grad.Var {
+		return grad.CrossEntropy(t, logits, labels, float32(c.Smoothing))
+	}
+	j.loop = &train.Loop{
+		Net: j.net, Loss: loss, Data: source, Clip: c.Clip, Steps: j.steps,
+		Random:   rand.NewPCG(c.Seed, streamTopology),
+		Evaluate: set.evaluate(j.net), EvalEvery: perEpoch, Dir: dir,
+		SaveEvery: perEpoch, SaveAfter: time.Duration(c.SaveSeconds * float64(time.Second)),
+		Best: j.saveModel,
+	}
+	j.loop.Rate = j.rate()
+	if j.loop.Optim, err = optimizer(c.Settings); err != nil {
+		return nil, err
+	}
+	return j, j.sparsify(ps)
+}
+
+// multiplications runs one sample through the network and returns what each
+// prunable weight multiplies when dense, by name.
+func multiplications(net nn.Layer, ps []*nn.Param, shape []int) map[string]int64 {
+	net.Forward(nil, &grad.Var{Value: tensor.New(shape...)})
+	macs := map[string]int64{}
+	for _, p := range ps {
+		if p.Prunable {
+			macs[p.Name] = int64(p.Size()) * int64(p.Uses)
+		}
+	}
+	return macs
+}
+
+// summary describes the run in one line.
+func (j *job) summary() string {
+	s := j.config.Settings
+	sparsity := ""
+	if s.Method != "dense" {
+		sparsity = fmt.Sprintf(" at %.4g %% sparsity (%s, %s blocks)", 100*s.Sparsity, s.Distribution, s.Block)
+	}
+	return fmt.Sprintf("%s: %s%s, %d steps of %d images, seed %d, %d threads",
+		j.config.Task, s.Method, sparsity, j.steps, s.Batch, s.Seed, parallel.Workers())
+}
+
+// inputShape is the shape of one sample of a task.
+func inputShape(task string) []int {
+	if task == "cifar10" {
+		return []int{3, 1, 32, 32}
+	}
+	return []int{784, 1}
+}

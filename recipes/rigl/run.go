@@ -1,0 +1,137 @@
+package rigl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/train"
+)
+
+// Root is the folder run directories are made in when none is named.
+const Root = "runs"
+
+// IO connects a run to its surroundings.
+type IO struct {
+	Dir     string                    // run directory; empty for one below Root
+	Started func(run, summary string) // called once the run is set up; may be nil
+	Report  func(train.Event)         // called while it trains; may be nil
+}
+
+// config is what config.json holds.
+type config struct {
+	Task string `json:"task"`
+	Settings
+}
+
+// Run trains the task of a name.
+func Run(ctx context.Context, task string, s Settings, io IO) (Result, error) {
+	if _, err := Find(task); err != nil {
+		return Result{}, err
+	}
+	if err := s.Validate(); err != nil {
+		return Result{}, err
+	}
+	s.Threads = parallel.Workers()
+	set, err := open(task, s) // before the directory, so that a wrong path leaves none
+	if err != nil {
+		return Result{}, err
+	}
+	if io.Dir == "" {
+		io.Dir = train.DefaultPath(Root, task, s.Seed, time.Now())
+	}
+	path, err := filepath.Abs(io.Dir)
+	if err != nil {
+		return Result{}, err
+	}
+	dir, err := train.Create(path, config{task, s})
+	if err != nil {
+		return Result{}, err
+	}
+	defer dir.Close()
+	return execute(ctx, dir, config{task, s}, set, nil, io)
+}
+
+// Resume goes on with the run in a directory. A finished run gives its result
+// again.
+func Resume(ctx context.Context, path string, io IO) (Result, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return Result{}, err
+	}
+	var c config
+	dir, err := train.Open(path, &c)
+	if err != nil {
+		return Result{}, err
+	}
+	defer dir.Close()
+	if _, err := Find(c.Task); err != nil {
+		return Result{}, fmt.Errorf("rigl: resume %s: %w", path, err)
+	}
+	if err := c.Validate(); err != nil {
+		return Result{}, fmt.Errorf("rigl: resume %s: its configuration: %w", path, err)
+	}
+	var done Result
+	switch err := dir.ReadResult(&done); {
+	case err == nil:
+		return done, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return Result{}, err
+	}
+	checkpoint, err := train.OpenCheckpoint(dir.Checkpoint())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Result{}, err
+	}
+	set, err := open(c.Task, c.Settings)
+	if err != nil {
+		return Result{}, err
+	}
+	return execute(ctx, dir, c, set, checkpoint, io)
+}
+
+// execute trains and leaves the model, the plot and the result.
+func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkpoint *train.Checkpoint, io IO) (Result, error) {
+	job, err := newJob(dir, c, set)
+	if err != nil {
+		return Result{}, err
+	}
+	job.loop.Report = io.Report
+	if io.Started != nil {
+		io.Started(dir.Path, job.summary())
+	}
+	outcome, err := job.loop.Run(ctx, checkpoint)
+	if err != nil {
+		return Result{Run: dir.Path}, err
+	}
+	result := job.result(outcome)
+	if err := job.saveModel(dir.Model()); err != nil {
+		return Result{Run: dir.Path}, err
+	}
+	if err := plot(dir); err != nil {
+		return Result{Run: dir.Path}, err
+	}
+	return result, dir.WriteResult(result)
+}
+
+// result sums up a finished run.
+func (j *job) result(o train.Outcome) Result {
+	layers := train.Layers(nn.Params(j.net), j.macs)
+	r := Result{
+		Task: j.config.Task, Method: j.config.Method, Seed: j.config.Seed,
+		TestAccuracy: o.Accuracy, TestLoss: o.Loss, TestImages: o.Count, BestAccuracy: o.Best,
+		Steps: o.Steps, Updates: o.Updates, StepMS: o.StepMS, Seconds: o.Seconds,
+		Run: j.dir.Path, Model: j.dir.Model(), Plot: j.dir.Plot(), Layers: layers,
+	}
+	for _, l := range layers {
+		r.Weights += l.Weights
+		r.Nonzeros += l.Nonzeros
+	}
+	r.Sparsity = 1 - float64(r.Nonzeros)/float64(r.Weights)
+	r.TrainFLOPsRatio, r.TestFLOPsRatio = j.work(layers)
+	return r
+}
