@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/models/vision"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/prune"
 	"github.com/seed073b5613/filigree/tensor"
@@ -23,25 +24,22 @@ const (
 
 // job is one run made ready.
 type job struct {
-	dir          *train.Dir
-	config       config
-	net          nn.Layer
-	architecture string
-	macs         map[string]int64
-	loop         *train.Loop
-	steps        int
-	method       prune.Method
+	dir    *train.Dir
+	config config
+	net    *vision.Classifier
+	loop   *train.Loop
+	steps  int
+	method prune.Method
 }
 
 // newJob builds the network, the method, the optimizer and the loop.
 func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	j := &job{dir: dir, config: c}
 	var err error
-	if j.net, j.architecture, err = network(c); err != nil {
+	if j.net, err = vision.New(specOf(c), rand.New(rand.NewPCG(c.Seed, streamWeights))); err != nil {
 		return nil, err
 	}
 	ps := nn.Params(j.net)
-	j.macs = multiplications(j.net, ps, inputShape(c.Task))
 	source, perEpoch := set.batches(rand.NewPCG(c.Seed, streamData))
 	j.steps = c.Steps
 	if j.steps == 0 {
@@ -64,17 +62,18 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	return j, j.sparsify(ps)
 }
 
-// multiplications runs one sample through the network and returns what each
-// prunable weight multiplies when dense, by name.
-func multiplications(net nn.Layer, ps []*nn.Param, shape []int) map[string]int64 {
-	net.Forward(nil, &grad.Var{Value: tensor.New(shape...)})
+// layersOf lists the prunable weights of a network. It runs one image through it
+// to count what each weight multiplies.
+func layersOf(net *vision.Classifier) []train.Layer {
+	net.Forward(nil, &grad.Var{Value: tensor.New(net.Spec.InputShape(1)...)})
+	ps := nn.Params(net)
 	macs := map[string]int64{}
 	for _, p := range ps {
 		if p.Prunable {
 			macs[p.Name] = int64(p.Size()) * int64(p.Uses)
 		}
 	}
-	return macs
+	return train.Layers(ps, macs)
 }
 
 // summary describes the run in one line.
@@ -86,12 +85,4 @@ func (j *job) summary() string {
 	}
 	return fmt.Sprintf("%s: %s%s, %d steps of %d images, seed %d, %d threads",
 		j.config.Task, s.Method, sparsity, j.steps, s.Batch, s.Seed, parallel.Workers())
-}
-
-// inputShape is the shape of one sample of a task.
-func inputShape(task string) []int {
-	if task == "cifar10" {
-		return []int{3, 1, 32, 32}
-	}
-	return []int{784, 1}
 }

@@ -5,39 +5,23 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/models/vision"
 	"github.com/seed073b5613/filigree/train"
-	"github.com/seed073b5613/filigree/weights"
 )
 
-// Keys of a model file's metadata.
-const (
-	keyArchitecture = "architecture"
-	keyConfig       = "config"
-)
+// keySettings is the metadata of a model file that holds its task and settings.
+const keySettings = "training"
 
-// network builds the network of a task with fresh weights.
-func network(c config) (net nn.Layer, architecture string, err error) {
-	rng := rand.New(rand.NewPCG(c.Seed, streamWeights))
-	switch c.Task {
-	case "digits", "mnist":
-		return lenet(rng), "lenet-300-100", nil
+// specOf says how the network of a task is built.
+func specOf(c config) vision.Spec {
+	if c.Task == "cifar10" {
+		return vision.Spec{Arch: vision.WRN, Classes: 10, Input: []int{3, 32, 32}, Depth: c.Depth, Width: c.Width}
 	}
-	return nil, "", fmt.Errorf("rigl: no network for %q", c.Task)
-}
-
-// lenet is LeNet-300-100 (LeCun et al. 1998) with rectifiers.
-func lenet(rng *rand.Rand) nn.Layer {
-	return nn.Sequential{
-		nn.NewLinear(784, 300, rng), nn.ReLU{},
-		nn.NewLinear(300, 100, rng), nn.ReLU{},
-		nn.NewLinear(100, 10, rng),
-	}
+	return vision.Spec{Arch: vision.LeNet300100, Classes: 10, Input: []int{784}}
 }
 
 // saveModel writes the network as it stands. The file depends on nothing but the
@@ -49,17 +33,16 @@ func (j *job) saveModel(path string) error {
 	if err != nil {
 		return fmt.Errorf("rigl: save %s: %w", path, err)
 	}
-	return weights.Save(path, j.net, map[string]string{keyArchitecture: j.architecture, keyConfig: string(text)})
+	return j.net.Save(path, map[string]string{keySettings: string(text)})
 }
 
 // Model is a trained network read from a file.
 type Model struct {
-	Path         string
-	Architecture string
-	Task         string
-	Settings     Settings // of its training
-	Net          nn.Layer
-	Layers       []train.Layer
+	Path     string
+	Task     string
+	Settings Settings // of its training
+	Net      *vision.Classifier
+	Layers   []train.Layer
 }
 
 // Open reads a model: a file, or the finished, else the best one of a run
@@ -99,37 +82,27 @@ func Open(path string) (*Model, error) {
 }
 
 func openFile(path string) (*Model, error) {
-	f, err := weights.Open(path)
+	net, err := vision.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	text, ok := f.Metadata[keyConfig]
+	text, ok := net.Metadata[keySettings]
 	if !ok {
-		return nil, fmt.Errorf("rigl: open %s: its metadata has no %q: not a model of filigree train", path, keyConfig)
+		return nil, fmt.Errorf("rigl: open %s: its metadata has no %q: not a model of filigree train", path, keySettings)
 	}
 	var c config
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
-		return nil, fmt.Errorf("rigl: open %s: metadata %q: %w", path, keyConfig, err)
+		return nil, fmt.Errorf("rigl: open %s: metadata %q: %w", path, keySettings, err)
 	}
 	task, err := Find(c.Task)
 	if err != nil {
 		return nil, fmt.Errorf("rigl: open %s: %w", path, err)
 	}
 	if err := c.Validate(); err != nil {
-		return nil, fmt.Errorf("rigl: open %s: metadata %q: %w", path, keyConfig, err)
-	}
-	net, architecture, err := network(c)
-	if err != nil {
-		return nil, fmt.Errorf("rigl: open %s: %w", path, err)
-	}
-	if err := f.Load(net); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("rigl: open %s: metadata %q: %w", path, keySettings, err)
 	}
 	c.Data = task.Default.Data
-	ps := nn.Params(net)
-	layers := train.Layers(ps, multiplications(net, ps, inputShape(c.Task)))
-	return &Model{Path: path, Architecture: architecture, Task: c.Task, Settings: c.Settings, Net: net, Layers: layers}, nil
+	return &Model{Path: path, Task: c.Task, Settings: c.Settings, Net: net, Layers: layersOf(net)}, nil
 }
 
 // Score is the outcome of an evaluation.

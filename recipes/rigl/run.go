@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/seed073b5613/filigree/internal/parallel"
-	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/train"
 )
 
@@ -120,7 +119,7 @@ func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkp
 
 // result sums up a finished run.
 func (j *job) result(o train.Outcome) Result {
-	layers := train.Layers(nn.Params(j.net), j.macs)
+	layers := layersOf(j.net)
 	r := Result{
 		Task: j.config.Task, Method: j.config.Method, Seed: j.config.Seed,
 		TestAccuracy: o.Accuracy, TestLoss: o.Loss, TestImages: o.Count, BestAccuracy: o.Best,
