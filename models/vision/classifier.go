@@ -25,15 +25,15 @@ const (
 type Spec struct {
 	Arch    string `json:"-"` // a name from [Architectures]
 	Classes int    `json:"classes"`
-	Input   []int  `json:"input"` // of one sample: [features] or [C, H, W]
-	Depth   int    `json:"depth,omitempty"`
-	Width   int    `json:"width,omitempty"` // widening factor
+	Input   []int  `json:"input"`           // of one sample: [features] or [C, H, W]
+	Depth   int    `json:"depth,omitempty"` // of a wide residual network: 6n+4
+	Width   int    `json:"width,omitempty"` // its widening factor
 }
 
 // The architectures.
 const (
-	LeNet300100 = "lenet-300-100"
-	WRN         = "wrn"
+	LeNet300100 = "lenet-300-100" // perceptron; input [features]
+	WRN         = "wrn"           // wide residual network; input [C, H, W]
 )
 
 // build returns a network with first weights from rng, or what is wrong with the spec.
@@ -49,12 +49,14 @@ func (s Spec) build(rng *rand.Rand) (nn.Layer, error) {
 	switch s.Arch {
 	case LeNet300100:
 		return newLeNet300100(s, rng)
+	case WRN:
+		return newWideResNet(s, rng)
 	}
 	return nil, fmt.Errorf("architecture %q is not known; there are %s", s.Arch, strings.Join(Architectures(), ", "))
 }
 
 // Architectures lists the names a Spec can have.
-func Architectures() []string { return []string{LeNet300100} }
+func Architectures() []string { return []string{LeNet300100, WRN} }
 
 // InputShape returns the shape of a batch of n inputs: [features, n] or [C, n, H, W].
 func (s Spec) InputShape(n int) []int { return slices.Insert(slices.Clone(s.Input), 1, n) }

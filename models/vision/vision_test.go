@@ -10,6 +10,7 @@ import (
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/internal/testkit"
 	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/optim"
 	"github.com/seed073b5613/filigree/prune"
 	"github.com/seed073b5613/filigree/tensor"
 	"github.com/seed073b5613/filigree/weights"
@@ -24,6 +25,10 @@ func logits(c *Classifier) []float32 {
 		x.Data[i] = float32(rng.NormFloat64())
 	}
 	return c.Forward(nil, &grad.Var{Value: x}).Value.Data
+}
+
+func wrn(depth, width, size int) Spec {
+	return Spec{Arch: WRN, Classes: 10, Input: []int{3, size, size}, Depth: depth, Width: width}
 }
 
 var lenet = Spec{Arch: LeNet300100, Classes: 10, Input: []int{784}}
@@ -45,9 +50,83 @@ func TestLeNetSize(t *testing.T) {
 	}
 }
 
+func TestWideResNetSize(t *testing.T) {
+	c, err := New(wrn(22, 2, 32), newRand(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Forward(nil, &grad.Var{Value: tensor.New(c.Spec.InputShape(1)...)})
+	n, macs, names := 0, 0, []string{}
+	for _, w := range prune.Weights(nn.Params(c)) {
+		n += w.Size()
+		macs += w.Size() * w.Uses
+		names = append(names, w.Name)
+	}
+	if n != 1_076_912 || macs != 157_730_048 {
+		t.Errorf("WRN-22-2 has %d prunable weights and %d multiply-adds, want 1076912 and 157730048", n, macs)
+	}
+	if len(names) != 1+18+3+1 || names[0] != "conv1.weight" || names[3] != "stages.0.0.shortcut.weight" || names[22] != "head.weight" {
+		t.Errorf("prunable weights %v", names)
+	}
+}
+
+// A wide residual network learns a few images by heart, dense and with RigL.
+func TestWideResNetLearns(t *testing.T) {
+	for _, m := range []prune.Method{prune.Dense{}, &prune.RigL{Sparsity: 0.8, Until: 20, Every: 5}} {
+		c, err := New(wrn(10, 1, 8), newRand(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rng, ps := newRand(2), nn.Params(c)
+		ws := prune.Weights(ps)
+		if err := m.Begin(ws, rng); err != nil {
+			t.Fatal(err)
+		}
+		nonzeros := 0
+		for _, w := range ws {
+			nonzeros += w.NNZ()
+		}
+		x, labels := tensor.New(c.Spec.InputShape(32)...), make([]int32, 32)
+		for i := range x.Data {
+			x.Data[i] = float32(rng.NormFloat64())
+		}
+		for i := range labels {
+			labels[i] = int32(rng.IntN(10))
+		}
+		tape, opt := &grad.Tape{}, &optim.SGD{Momentum: 0.9, Nesterov: true}
+		var loss float32
+		for step := range 40 {
+			if p, ok := m.(prune.Preparer); ok && m.WantsDense(step) {
+				p.Prepare(step, ws)
+			}
+			tape.Reset()
+			l := nn.CrossEntropy(tape, c.Forward(tape, tape.Input(x)), labels)
+			loss = l.Value.Data[0]
+			nn.ZeroGrads(ps)
+			tape.Backward(l)
+			changes := m.Step(step, ws)
+			for _, c := range changes {
+				opt.Remap(c.Param, c.Moves)
+			}
+			if len(changes) == 0 {
+				opt.Step(ps, 0.05)
+			}
+		}
+		if !(loss < 0.5) {
+			t.Errorf("%T: loss is %v after 40 steps", m, loss)
+		}
+		for _, w := range ws {
+			nonzeros -= w.NNZ()
+		}
+		if nonzeros != 0 {
+			t.Errorf("%T: %d weights were lost", m, nonzeros)
+		}
+	}
+}
+
 // A pruned network comes back from its file as it was: storage, values, output.
 func TestSaveThenOpen(t *testing.T) {
-	for _, s := range []Spec{lenet} {
+	for _, s := range []Spec{lenet, wrn(16, 1, 16)} {
 		for _, sparsity := range []float64{0, 0.3, 0.95} {
 			c, err := New(s, newRand(1))
 			if err != nil {
@@ -81,9 +160,12 @@ func TestSaveThenOpen(t *testing.T) {
 func TestErrors(t *testing.T) {
 	for want, s := range map[string]Spec{
 		`vision: new vgg: architecture "vgg" is not known`: {Arch: "vgg", Classes: 10},
-		"1 classes":                  {Arch: LeNet300100, Classes: 1, Input: []int{4}},
-		"input [-4] is out of range": {Arch: LeNet300100, Classes: 2, Input: []int{-4}},
-		"input [1 28 28] is not a vector of features": {Arch: LeNet300100, Classes: 2, Input: []int{1, 28, 28}},
+		"depth 20: must be 10, 16":                         wrn(20, 2, 32),
+		"width 0: must be":                                 wrn(22, 0, 32),
+		"input [3] is not an image":                        {Arch: WRN, Classes: 2, Input: []int{3}, Depth: 10, Width: 1},
+		"1 classes":                                        {Arch: LeNet300100, Classes: 1, Input: []int{4}},
+		"input [-4] is out of range":                       {Arch: LeNet300100, Classes: 2, Input: []int{-4}},
+		"input [1 28 28] is not a vector of features":      {Arch: LeNet300100, Classes: 2, Input: []int{1, 28, 28}},
 	} {
 		if _, err := New(s, newRand(1)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want it to say %q", err, want)
