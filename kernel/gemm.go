@@ -146,7 +146,7 @@ func takeGEMM(tA, tB bool, M, N, K int, alpha float32, A []float32, lda int, B [
 	if tB {
 		br, bc = N, K
 	}
-	if !holds(ar, ac, A, lda) || !holds(br, bc, B, ldb) || !holds(M, N, C, ldc) {
+	if min(M, N, K) < 0 || !holds(ar, ac, A, lda) || !holds(br, bc, B, ldb) || !holds(M, N, C, ldc) {
 		panic(fmt.Sprintf("kernel: GEMM: A of %d values (stride %d) for [%d,%d], B of %d (stride %d) for [%d,%d], C of %d (stride %d) for [%d,%d]",
 			len(A), lda, ar, ac, len(B), ldb, br, bc, len(C), ldc, M, N))
 	}
