@@ -165,8 +165,12 @@ func (t *Twin) refresh(k0, k1 int) {
 	}
 }
 
-// gather copies values: dst[i] is src[perm[i]].
-func gather(dst, src []float32, perm []int32) {
+// gather copies values: dst[i] is src[perm[i]], which is inside src.
+var gather func(dst, src []float32, perm []int32)
+
+func init() { bind(Portable, func() { gather = gatherPortable }) }
+
+func gatherPortable(dst, src []float32, perm []int32) {
 	dst = dst[:len(perm)]
 	for i, p := range perm {
 		dst[i] = src[p]
@@ -176,7 +180,7 @@ func gather(dst, src []float32, perm []int32) {
 // What suits was measured on the shapes of BenchmarkSparse at 70 to 98 % sparsity.
 var (
 	leastColumns, mostColumns = 64, 512
-	rowTerms                  = 20.0 // terms to a row of a block: its output is read and written once for all
+	rowTerms                  = 24.0 // terms to a row of a block: its output is read and written once for all
 )
 
 // blockColumns returns the number of columns KB of a K-block that suits a matrix

@@ -65,6 +65,7 @@ func init() {
 	}{{AVX2, &unitAVX2}, {AVX512, &unitAVX512}} {
 		unit := u.unit
 		bind(u.level, func() {
+			gather = gatherVector
 			spmmRange = func(w *CSR, lo, hi, N int, X []float32, ldx int, acc bool, Y []float32, ldy int) {
 				p := takeProduct(unit, N, X, ldx, Y, ldy)
 				p.forward(w, lo, hi, acc)
@@ -86,6 +87,13 @@ func init() {
 				p.release()
 			}
 		})
+	}
+}
+
+// gatherVector trusts perm, which NewTwin made.
+func gatherVector(dst, src []float32, perm []int32) {
+	if len(perm) > 0 {
+		gatherScalar(&dst[:len(perm)][0], &src[0], &perm[0], len(perm))
 	}
 }
 
@@ -144,7 +152,7 @@ func (v *view) entries(lo, hi int) int {
 // The first-level cache, for the part of X that one tile reads.
 var levelOne = 56 << 10
 
-var packUses = 4
+var packUses = 8
 
 // tiles cuts the columns. Tiles are of about equal width; the wider ones come
 // last, so that the last vector of ragged rows, which overlaps the one before,
@@ -193,7 +201,7 @@ func (p *product) packsX(v *view, lo, hi int) bool {
 	if p.n < p.u.lanes {
 		return true
 	}
-	return v.entries(lo, hi) >= packUses*v.blocks*v.kb
+	return v.entries(lo, hi)*v.r >= packUses*v.blocks*v.kb
 }
 
 // grow returns s with n elements of any value, on a 64-byte boundary.

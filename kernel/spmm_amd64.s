@@ -4267,7 +4267,7 @@ done:
 	RET
 
 // func packRowsAVX2(dst *float32, src *float32, rows int, vectors int, lddst int, ldsrc int, lastdst int, lastsrc int, mask *int32)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·packRowsAVX2(SB), NOSPLIT, $0-72
 	MOVQ    dst+0(FP), AX
 	MOVQ    src+8(FP), CX
@@ -4287,12 +4287,14 @@ row:
 	JZ     done
 	XORQ   R10, R10
 	VANDPS (CX)(R9*1), Y0, Y1
+	LEAQ   32(CX)(BX*1), R11
 	JMP    test
 
 vector:
-	VMOVUPS (CX)(R10*1), Y2
-	VMOVUPS Y2, (AX)(R10*1)
-	ADDQ    $0x20, R10
+	PREFETCHT1 (R11)(R10*1)
+	VMOVUPS    (CX)(R10*1), Y2
+	VMOVUPS    Y2, (AX)(R10*1)
+	ADDQ       $0x20, R10
 
 test:
 	CMPQ    R10, BX
@@ -9629,7 +9631,7 @@ done:
 	RET
 
 // func packRowsAVX512(dst *float32, src *float32, rows int, vectors int, lddst int, ldsrc int, lastdst int, lastsrc int, mask *int32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·packRowsAVX512(SB), NOSPLIT, $0-72
 	MOVQ    dst+0(FP), AX
 	MOVQ    src+8(FP), CX
@@ -9649,12 +9651,14 @@ row:
 	JZ     done
 	XORQ   R10, R10
 	VPANDD (CX)(R9*1), Z0, Z1
+	LEAQ   64(CX)(BX*1), R11
 	JMP    test
 
 vector:
-	VMOVUPS (CX)(R10*1), Z2
-	VMOVUPS Z2, (AX)(R10*1)
-	ADDQ    $0x40, R10
+	PREFETCHT1 (R11)(R10*1)
+	VMOVUPS    (CX)(R10*1), Z2
+	VMOVUPS    Z2, (AX)(R10*1)
+	ADDQ       $0x40, R10
 
 test:
 	CMPQ    R10, BX
@@ -9667,4 +9671,43 @@ test:
 
 done:
 	VZEROUPPER
+	RET
+
+// func gatherScalar(dst *float32, src *float32, perm *int32, n int)
+TEXT ·gatherScalar(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ perm+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	LEAQ -3(BX), DI
+
+four:
+	CMPQ    SI, DI
+	JGE     one
+	MOVLQSX (DX)(SI*4), R8
+	MOVL    (CX)(R8*4), R8
+	MOVL    R8, (AX)(SI*4)
+	MOVLQSX 4(DX)(SI*4), R8
+	MOVL    (CX)(R8*4), R8
+	MOVL    R8, 4(AX)(SI*4)
+	MOVLQSX 8(DX)(SI*4), R8
+	MOVL    (CX)(R8*4), R8
+	MOVL    R8, 8(AX)(SI*4)
+	MOVLQSX 12(DX)(SI*4), R8
+	MOVL    (CX)(R8*4), R8
+	MOVL    R8, 12(AX)(SI*4)
+	ADDQ    $0x04, SI
+	JMP     four
+
+one:
+	CMPQ    SI, BX
+	JGE     done
+	MOVLQSX (DX)(SI*4), DI
+	MOVL    (CX)(DI*4), DI
+	MOVL    DI, (AX)(SI*4)
+	INCQ    SI
+	JMP     one
+
+done:
 	RET

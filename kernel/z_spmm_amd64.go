@@ -423,3 +423,8 @@ func scatter4x6AVX512(t *byte)
 //
 //go:noescape
 func packRowsAVX512(dst *float32, src *float32, rows int, vectors int, lddst int, ldsrc int, lastdst int, lastsrc int, mask *int32)
+
+// gatherScalar sets dst[i] to src[perm[i]] for n values.
+//
+//go:noescape
+func gatherScalar(dst *float32, src *float32, perm *int32, n int)

@@ -27,6 +27,7 @@ func genSpMM() {
 		}
 		w.pack()
 	}
+	gather()
 }
 
 // state is what a kernel knows of the row (row group) it is at.
@@ -350,8 +351,13 @@ func (w width) pack() {
 	} else {
 		VANDPS(Mem{Base: src, Index: lastsrc, Scale: 1}, mask, last)
 	}
+	// The next tile starts where this one ends; its rows may lie pages apart, so
+	// nothing but this fetches them early.
+	next := GP64()
+	LEAQ(Mem{Base: src, Index: end, Scale: 1, Disp: w.bytes}, next)
 	JMP(LabelRef("test"))
 	Label("vector")
+	PREFETCHT1(Mem{Base: next, Index: at, Scale: 1})
 	v := w.vec()
 	VMOVUPS(Mem{Base: src, Index: at, Scale: 1}, v)
 	VMOVUPS(v, Mem{Base: dst, Index: at, Scale: 1})
@@ -366,5 +372,39 @@ func (w width) pack() {
 	JMP(LabelRef("row"))
 	Label("done")
 	VZEROUPPER()
+	RET()
+}
+
+// gather generates the refresh of a twin's values.
+func gather() {
+	TEXT("gatherScalar", attr.NOSPLIT, "func(dst, src *float32, perm *int32, n int)")
+	Pragma("noescape")
+	Doc("gatherScalar sets dst[i] to src[perm[i]] for n values.")
+	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
+	perm, n := Load(Param("perm"), GP64()), Load(Param("n"), GP64())
+	at, four := GP64(), GP64()
+	XORQ(at, at)
+	LEAQ(Mem{Base: n, Disp: -3}, four)
+	one := func(i int) {
+		p, v := GP64(), GP32()
+		MOVLQSX(Mem{Base: perm, Index: at, Scale: 4, Disp: 4 * i}, p)
+		MOVL(Mem{Base: src, Index: p, Scale: 4}, v)
+		MOVL(v, Mem{Base: dst, Index: at, Scale: 4, Disp: 4 * i})
+	}
+	Label("four")
+	CMPQ(at, four)
+	JGE(LabelRef("one"))
+	for i := range 4 {
+		one(i)
+	}
+	ADDQ(Imm(4), at)
+	JMP(LabelRef("four"))
+	Label("one")
+	CMPQ(at, n)
+	JGE(LabelRef("done"))
+	one(0)
+	INCQ(at)
+	JMP(LabelRef("one"))
+	Label("done")
 	RET()
 }
