@@ -55,68 +55,63 @@ func (w width) dots(nr int) {
 	})
 }
 
-// dotBatch adds the dot products of ne entries and moves s.val on.
+// dotBatch adds the dot products of ne entries and moves s.val on. The last vector
+// comes first: it starts the sums, and of dY it has a place of its own.
 func (w width) dotBatch(s state, ys []reg.Register, ne int) {
 	nr := len(ys)
-	acc := w.vecs(nr * ne)
-	for _, a := range acc {
-		w.zero(a)
-	}
-	// The last vector of dY has a place of its own. Of one row, it is read ahead:
-	// eight pointers leave no register for that place.
-	var ahead reg.VecVirtual
-	if nr == 1 {
-		ahead = w.vec()
-		lasty := field(s.tile, "lasty")
-		VMOVUPS(Mem{Base: ys[0], Index: lasty, Scale: 1}, ahead)
-	}
+	x, ldx := field(s.tile, "x"), field(s.tile, "ldx")
 	xs := make([]reg.Register, ne)
 	for e := range xs {
 		p := GP64()
 		MOVWQZX(Mem{Base: s.col, Disp: 2 * e}, p)
-		IMULQ(fieldMem(s.tile, "ldx"), p)
-		ADDQ(fieldMem(s.tile, "x"), p)
+		IMULQ(ldx, p)
+		ADDQ(x, p)
 		xs[e] = p
 	}
+	acc := w.vecs(nr * ne)
+	at := field(s.tile, "lasty")
+	dy := w.vecs(nr)
+	for r := range nr {
+		VMOVUPS(Mem{Base: ys[r], Index: at, Scale: 1}, dy[r])
+	}
+	MOVQ(fieldMem(s.tile, "lastx"), at)
+	w.dotStep(acc, dy, xs, at, true)
 	loop, test := fmt.Sprintf("vector%d", ne), fmt.Sprintf("test%d", ne)
-	at := GP64()
+	at = GP64()
 	XORQ(at, at)
 	JMP(LabelRef(test))
 	Label(loop)
-	w.dotStep(acc, ys, xs, at, at)
+	for r := range nr {
+		VMOVUPS(Mem{Base: ys[r], Index: at, Scale: 1}, dy[r])
+	}
+	w.dotStep(acc, dy, xs, at, false)
 	ADDQ(Imm(uint64(w.bytes)), at)
 	Label(test)
 	CMPQ(at, fieldMem(s.tile, "lastx"))
 	JNE(LabelRef(loop))
-	if nr == 1 {
-		for e := range xs {
-			VFMADD231PS(Mem{Base: xs[e], Index: at, Scale: 1}, ahead, acc[e])
-		}
-	} else {
-		w.dotStep(acc, ys, xs, field(s.tile, "lasty"), at)
-	}
 	w.dotStore(s, w.tree(acc), nr, ne)
 }
 
-func (w width) dotStep(acc []reg.VecVirtual, ys, xs []reg.Register, aty, atx reg.Register) {
-	nr := len(ys)
-	if nr == 1 {
-		dy := w.vec()
-		VMOVUPS(Mem{Base: ys[0], Index: aty, Scale: 1}, dy)
-		for e := range xs {
-			VFMADD231PS(Mem{Base: xs[e], Index: atx, Scale: 1}, dy, acc[e])
+// dotStep adds one vector of each dot product, or starts the sums with it.
+func (w width) dotStep(acc, dy []reg.VecVirtual, xs []reg.Register, at reg.Register, start bool) {
+	nr := len(dy)
+	add := func(x Op, dy, acc reg.VecVirtual) {
+		if start {
+			VMULPS(x, dy, acc)
+		} else {
+			VFMADD231PS(x, dy, acc)
 		}
-		return
-	}
-	dy := w.vecs(nr)
-	for r := range nr {
-		VMOVUPS(Mem{Base: ys[r], Index: aty, Scale: 1}, dy[r])
 	}
 	for e := range xs {
+		m := Mem{Base: xs[e], Index: at, Scale: 1}
+		if nr == 1 {
+			add(m, dy[0], acc[e])
+			continue
+		}
 		x := w.vec()
-		VMOVUPS(Mem{Base: xs[e], Index: atx, Scale: 1}, x)
+		VMOVUPS(m, x)
 		for r := range nr {
-			VFMADD231PS(x, dy[r], acc[e*nr+r])
+			add(x, dy[r], acc[e*nr+r])
 		}
 	}
 }
