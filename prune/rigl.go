@@ -42,12 +42,17 @@ type RigL struct {
 	updates []update // under way, one a weight, from Prepare to Step
 }
 
-// update is the exchange of entries in one layer, while the gradient streams by.
+// update is the exchange of entries in one layer. Masks and candidates exist only
+// while the layer's gradient streams by.
 type update struct {
-	kept *sparse.Mask // entries that stay for sure
-	drop []uint32
-	grow best
+	p    *nn.Param
+	k    int // entries to exchange
 	rows int // rows of the gradient seen
+
+	kept  *sparse.Mask // entries that stay for sure
+	grow  best
+	drop  []uint32
+	grown []uint32 // once all rows were seen
 }
 
 // Begin draws a random topology.
@@ -77,8 +82,8 @@ func (r *RigL) WantsDense(step int) bool { return r.cadence.Due(step) }
 // ReplacesStep reports whether updates take the place of the optimizer's steps.
 func (r *RigL) ReplacesStep() bool { return !r.AlsoStep }
 
-// Prepare decides what is dropped and lets the parameters hand over the dense
-// gradient of the backward pass that follows.
+// Prepare lets the parameters hand over the dense gradient of the backward pass
+// that follows.
 func (r *RigL) Prepare(step int, ws []Weight) {
 	fraction := r.Drop(step)
 	if !(fraction >= 0 && fraction <= 1) {
@@ -90,45 +95,63 @@ func (r *RigL) Prepare(step int, ws []Weight) {
 			continue
 		}
 		n, _ := entries(w.Param)
-		k := int(math.Floor(fraction * float64(n)))
-		u := &r.updates[i]
-		u.grow.k = k
-		u.drop = lowest(w.Param, magnitude, k)
-		u.kept = maskOf(w.Param)
-		for _, key := range u.drop {
-			u.kept.Bits[key/64] &^= 1 << (key % 64)
-		}
-		w.Scan = u.scan
+		r.updates[i] = update{p: w.Param, k: int(math.Floor(fraction * float64(n)))}
+		w.Scan = r.updates[i].scan
+	}
+}
+
+// start decides what is dropped, before the first row of the gradient.
+func (u *update) start() {
+	u.grow = best{k: u.k}
+	u.drop = lowest(u.p, magnitude, u.k)
+	u.kept = maskOf(u.p)
+	for _, key := range u.drop {
+		u.kept.Bits[key/64] &^= 1 << (key % 64)
 	}
 }
 
 // scan takes rows of the dense gradient, in whole blocks.
 func (u *update) scan(row int, g []float32) {
-	m := u.kept
-	rows := len(g) / max(m.K, 1)
-	if row%m.R != 0 || rows%m.R != 0 && row+rows != m.M {
-		panic(fmt.Sprintf("prune: RigL: rows %d to %d of the gradient cut blocks of %d rows", row, row+rows, m.R))
+	if u.rows == 0 {
+		u.start()
 	}
-	u.rows += rows
-	if u.grow.k == 0 {
+	M, K := matrixShape(u.p)
+	rows := len(g) / max(K, 1)
+	_, R := entries(u.p)
+	if row%R != 0 || rows%R != 0 && row+rows != M {
+		panic(fmt.Sprintf("prune: RigL: %s: rows %d to %d of the gradient cut blocks of %d rows", u.p.Name, row, row+rows, R))
+	}
+	if u.rows += rows; u.rows > M {
+		panic(fmt.Sprintf("prune: RigL: %s: %d rows of the dense gradient were seen, it has %d; a weight must be used once a step", u.p.Name, u.rows, M))
+	}
+	if u.k > 0 {
+		u.offerBlocks(row, R, K, g)
+	}
+	if u.rows == M {
+		u.grown = u.grow.keys()
+		u.kept, u.grow = nil, best{}
+	}
+}
+
+// offerBlocks puts the candidates among rows of blocks forward; row is the first.
+func (u *update) offerBlocks(row, R, K int, g []float32) {
+	if R == 1 {
+		for ; len(g) > 0; g = g[K:] {
+			u.offer(uint32(row*K), g[:K])
+			row++
+		}
 		return
 	}
-	sums := make([]float32, 0, m.K)
-	for lo := 0; lo < rows; lo += m.R {
-		line := g[lo*m.K : (lo+1)*m.K]
-		if m.R > 1 {
-			sums = append(sums[:0], line...)
-			for j, v := range sums {
-				sums[j] = abs(v)
+	sums := make([]float32, K)
+	for ; len(g) > 0; row += R {
+		clear(sums)
+		for range min(R, len(g)/K) {
+			for j, v := range g[:K] {
+				sums[j] += abs(v)
 			}
-			for next := lo + 1; next < min(lo+m.R, rows); next++ {
-				for j, v := range g[next*m.K : (next+1)*m.K] {
-					sums[j] += abs(v)
-				}
-			}
-			line = sums
+			g = g[K:]
 		}
-		u.offer(uint32((row+lo)/m.R*m.K), line)
+		u.offer(uint32(row/R*K), sums)
 	}
 }
 
@@ -160,7 +183,7 @@ func (r *RigL) Step(step int, ws []Weight) []Change {
 	var changes []Change
 	for i, w := range ws {
 		if w.Target > 0 {
-			changes = append(changes, r.updates[i].finish(w.Param))
+			changes = append(changes, r.updates[i].finish())
 		}
 	}
 	r.updates = nil
@@ -168,13 +191,14 @@ func (r *RigL) Step(step int, ws []Weight) []Change {
 	return changes
 }
 
-func (u *update) finish(p *nn.Param) Change {
+func (u *update) finish() Change {
+	p := u.p
 	p.Scan = nil
-	if u.rows != u.kept.M {
-		panic(fmt.Sprintf("prune: RigL: %s: %d rows of the dense gradient were seen, it has %d; a weight must be used once a step", p.Name, u.rows, u.kept.M))
+	if M, _ := matrixShape(p); u.rows != M {
+		panic(fmt.Sprintf("prune: RigL: %s: %d rows of the dense gradient were seen, it has %d", p.Name, u.rows, M))
 	}
 	before, _ := entries(p)
-	drop, grow := without(u.drop, u.grow.keys())
+	drop, grow := without(u.drop, u.grown)
 	c := exchange(p, drop, grow)
 	if after, _ := entries(p); after != before {
 		panic(fmt.Sprintf("prune: RigL: %s: %d entries became %d", p.Name, before, after))
