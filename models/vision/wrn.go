@@ -23,7 +23,7 @@ type wideResNet struct {
 // 16, 16w, 32w and 64w channels.
 func newWideResNet(s Spec, rng *rand.Rand) (nn.Layer, error) {
 	if s.Depth < 10 || (s.Depth-4)%6 != 0 || s.Depth > 1000 {
-		return nil, fmt.Errorf("depth %d: must be 10, 16, 22, 28, ...", s.Depth)
+		return nil, fmt.Errorf("depth %d: must be 6n+4: 10, 16, 22 and so on", s.Depth)
 	}
 	if s.Width < 1 || s.Width > 100 {
 		return nil, fmt.Errorf("width %d: must be from 1 to 100", s.Width)
