@@ -18,75 +18,6 @@ const (
 	normChunk = 1 << 15
 )
 
-// The row sums of the level in use, over spans of at most normSpan values.
-var (
-	sumMoments func(x []float32) (sum, squares float32)                      // of x - x[0]
-	sumGrads   func(x, y, dy []float32, relu bool) (sum, product float32)    // of dy and dy·x where y > 0 or not relu
-	normRow    func(y, x []float32, scale, shift float32, relu bool)         // y = scale·x + shift
-	normBack   func(dx, x, y, dy []float32, a, b, c float32, relu, acc bool) // dx = a·dy + b·x + c
-)
-
-func init() {
-	bind(Portable, func() {
-		sumMoments, sumGrads, normRow, normBack = momentsPortable, gradsPortable, normRowPortable, normBackPortable
-	})
-}
-
-func momentsPortable(x []float32) (sum, squares float32) {
-	var s, q [8]float32
-	base := x[0]
-	for i, v := range x {
-		d := v - base
-		s[i&7] += d
-		q[i&7] += d * d
-	}
-	for i := range 8 {
-		sum += s[i]
-		squares += q[i]
-	}
-	return sum, squares
-}
-
-func gradsPortable(x, y, dy []float32, relu bool) (sum, product float32) {
-	var s, p [8]float32
-	for i, g := range dy {
-		if relu && !(y[i] > 0) {
-			continue
-		}
-		s[i&7] += g
-		p[i&7] += g * x[i]
-	}
-	for i := range 8 {
-		sum += s[i]
-		product += p[i]
-	}
-	return sum, product
-}
-
-func normRowPortable(y, x []float32, scale, shift float32, relu bool) {
-	for i, v := range x {
-		v = scale*v + shift
-		if relu {
-			v = max(v, 0)
-		}
-		y[i] = v
-	}
-}
-
-func normBackPortable(dx, x, y, dy []float32, a, b, c float32, relu, acc bool) {
-	for i, v := range x {
-		g := dy[i]
-		if relu && !(y[i] > 0) {
-			g = 0
-		}
-		d := a*g + b*v + c
-		if acc {
-			d += dx[i]
-		}
-		dx[i] = d
-	}
-}
-
 type normOp int
 
 const (
@@ -134,20 +65,24 @@ func (t *normTask) Run(i int) {
 	hi := min(lo+normChunk, (m+1)*t.N)
 	switch t.op {
 	case normForward:
-		normRow(t.y[lo:hi], t.x[lo:hi], t.scale[m], t.shift[m], t.relu)
+		if t.relu {
+			vec.affineReLU(&t.y[lo], &t.x[lo], hi-lo, t.scale[m], t.shift[m])
+		} else {
+			vec.affine(&t.y[lo], &t.x[lo], hi-lo, t.scale[m], t.shift[m])
+		}
 	case normGradX:
-		normBack(t.dx[lo:hi], t.x[lo:hi], t.y[lo:hi], t.dy[lo:hi], t.scale[m], t.shift[m], t.constant[m], t.relu, t.acc)
+		t.gradX(m, lo, hi)
 	default:
 		a, b := 0.0, 0.0
 		for ; lo < hi; lo += normSpan {
 			end := min(lo+normSpan, hi)
 			if t.op == normGradSums {
-				s, p := sumGrads(t.x[lo:end], t.y[lo:end], t.dy[lo:end], t.relu)
+				s, p := t.gradSums(m, lo, end)
 				a, b = a+float64(s), b+float64(p)
 				continue
 			}
 			// Moments about the span's first value, moved to zero.
-			s, q := sumMoments(t.x[lo:end])
+			s, q := vec.moments(&t.x[lo], end-lo, t.x[lo])
 			base, n := float64(t.x[lo]), float64(end-lo)
 			a += float64(s) + n*base
 			b += float64(q) + base*(2*float64(s)+n*base)
@@ -155,6 +90,38 @@ func (t *normTask) Run(i int) {
 		t.first[i], t.second[i] = a, b
 	}
 }
+
+// gradSums returns the sums of the gradient g under the ReLU and of g·(x - mean).
+func (t *normTask) gradSums(m, lo, hi int) (sum, product float32) {
+	if t.relu {
+		return vec.normGradsReLU(&t.dy[lo], &t.x[lo], &t.y[lo], hi-lo, t.scale[m])
+	}
+	return vec.normGrads(&t.dy[lo], &t.x[lo], hi-lo, t.scale[m])
+}
+
+// gradX writes or adds a part of row m of dX, spans at a time so that an addition finds
+// what was written still in the cache.
+func (t *normTask) gradX(m, lo, hi int) {
+	room := normRooms.Get().(*[normSpan]float32)
+	defer normRooms.Put(room)
+	for ; lo < hi; lo += normSpan {
+		n := min(normSpan, hi-lo)
+		dst := &t.dx[lo]
+		if t.acc {
+			dst = &room[0]
+		}
+		if t.relu {
+			vec.normBackReLU(dst, &t.x[lo], &t.y[lo], &t.dy[lo], n, t.scale[m], t.shift[m], t.constant[m])
+		} else {
+			vec.normBack(dst, &t.x[lo], &t.dy[lo], n, t.scale[m], t.shift[m], t.constant[m])
+		}
+		if t.acc {
+			vec.add(&t.dx[lo], &t.dx[lo], dst, n)
+		}
+	}
+}
+
+var normRooms = sync.Pool{New: func() any { return new([normSpan]float32) }}
 
 // sums adds the chunks of row m.
 func (t *normTask) sums(m int) (a, b float64) {
@@ -195,6 +162,7 @@ func BatchNormForward(M, N int, X, scale, shift []float32, relu bool, Y []float3
 func BatchNormBackward(M, N int, X, Y, dY, mean, invstd, gamma []float32, relu, acc bool, dX, dGamma, dBeta []float32) {
 	t := normTasks.Get().(*normTask)
 	t.op, t.N, t.x, t.y, t.dy, t.relu = normGradSums, N, X[:M*N], Y[:M*N], dY[:M*N], relu
+	t.scale = mean
 	t.run(M)
 	factors := normFactors.Get().(*[3][]float32)
 	for i := range factors {
@@ -205,7 +173,7 @@ func BatchNormBackward(M, N int, X, Y, dY, mean, invstd, gamma []float32, relu, 
 		// dX = gamma·invstd·(g - mean(g) - h·mean(g·h)).
 		sum, product := t.sums(m)
 		inv, mu := float64(invstd[m]), float64(mean[m])
-		dot := (product - mu*sum) * inv
+		dot := product * inv
 		dBeta[m] += float32(sum)
 		dGamma[m] += float32(dot)
 		a := float64(gamma[m]) * inv
