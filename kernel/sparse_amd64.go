@@ -204,7 +204,11 @@ func (p *product) packsX(v *view, lo, hi int) bool {
 	if p.n < p.u.lanes {
 		return true
 	}
-	return v.entries(lo, hi)*v.r >= packUses*v.blocks*v.kb
+	uses := packUses
+	if p.ldx >= 1024 { // a page or more from row to row: packing reads ahead
+		uses /= 2
+	}
+	return v.entries(lo, hi)*v.r >= uses*v.blocks*v.kb
 }
 
 // grow returns s with n elements of any value, on a 64-byte boundary.
