@@ -177,7 +177,7 @@ func gatherPortable(dst, src []float32, perm []int32) {
 	}
 }
 
-// What suits was measured on the shapes of BenchmarkSparse at 70 to 98 % sparsity.
+// What suits was measured on the layers of BenchmarkTable at 70 to 98 % sparsity.
 var (
 	leastColumns, mostColumns = 64, 512
 	rowTerms                  = 24.0 // terms to a row of a block: its output is read and written once for all

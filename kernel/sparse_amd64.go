@@ -149,7 +149,7 @@ func (v *view) entries(lo, hi int) int {
 	return n
 }
 
-// Measured with the shapes of BenchmarkSparse on Zen 3 (32 KiB first-level cache):
+// Measured on the layers of BenchmarkTable on Zen 3 (32 KiB first-level cache):
 // tiles of twice that cache, with more columns or longer K-blocks, beat tiles that
 // fit by 10 to 20 %, as they begin and end rows less often.
 var cacheBytes = 56 << 10 // of X that one tile reads, at most

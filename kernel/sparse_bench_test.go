@@ -40,30 +40,6 @@ func (l *sparseLayer) step() {
 	l.weightGrad()
 }
 
-// BenchmarkSparse times the three products of a layer on one thread.
-func BenchmarkSparse(b *testing.B) {
-	defer parallel.SetWorkers(parallel.SetWorkers(1))
-	for _, shape := range layerShapes {
-		for _, r := range []int{1, 2, 4, 16} {
-			for _, sparsity := range []float64{0.8, 0.9, 0.98} {
-				l := newSparseLayer(shape, r, 1-sparsity)
-				for _, op := range []struct {
-					name string
-					run  func()
-				}{{"forward", l.forward}, {"inputGrad", l.inputGrad}, {"weightGrad", l.weightGrad}} {
-					name := fmt.Sprintf("%dx%dx%d/%dx1/%g/%s", shape[0], shape[1], shape[2], r, sparsity, op.name)
-					b.Run(name, func(b *testing.B) {
-						for b.Loop() {
-							op.run()
-						}
-						b.ReportMetric(2e-9*l.multiply*float64(b.N)/b.Elapsed().Seconds(), "GFLOP/s")
-					})
-				}
-			}
-		}
-	}
-}
-
 // BenchmarkStride times the forward product where rows of X and Y start on 64
 // bytes, lie an odd number of values apart, and a multiple of 4 KiB apart.
 func BenchmarkStride(b *testing.B) {
