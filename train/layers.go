@@ -17,7 +17,7 @@ type Layer struct {
 	BreakEven float64 `json:"break_even,omitempty"` // density above which dense is faster
 	MACs      int64   `json:"macs"`                 // multiplications a sample as it runs sparse; 0 if unknown
 	DenseMACs int64   `json:"dense_macs"`           // if all weights existed
-	Bytes     int     `json:"bytes"`                // held in memory by values and indices
+	Bytes     int     `json:"bytes"`                // of values and indices, without gradients and transposes
 }
 
 // Layers lists the prunable weights of a network in order. macs gives the
@@ -34,7 +34,9 @@ func Layers(ps []*nn.Param, macs map[string]int64) []Layer {
 		}
 		switch {
 		case p.Sparse != nil:
-			l.Bytes, l.Block, l.BreakEven = p.Sparse.Bytes(), blockName(p.Sparse.R), kernel.BreakEven(p.Sparse.R)
+			w := p.Sparse
+			l.Bytes = 4*len(w.Values) + 2*len(w.Columns) + 4*len(w.Offsets)
+			l.Block, l.BreakEven = blockName(w.R), kernel.BreakEven(w.R)
 		case p.Mask != nil:
 			l.Bytes = 4*l.Weights + 8*len(p.Mask.Bits)
 			l.Block, l.BreakEven = blockName(p.Mask.R), kernel.BreakEven(p.Mask.R)

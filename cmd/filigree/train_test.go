@@ -17,7 +17,7 @@ import (
 )
 
 // small is a training of a few seconds at most.
-var small = strings.Fields("train digits --images 2000 --steps 120 --batch 32 --every 10 --seed 5 --json")
+var small = strings.Fields("train digits --images 2000 --steps 400 --batch 32 --every 20 --seed 5 --json")
 
 // times are the fields of a result that may differ between equal runs.
 var times = []string{"seconds", "step_ms", "run", "model", "plot"}
@@ -82,7 +82,7 @@ func TestTrainJSON(t *testing.T) {
 		}
 	}
 	if a := r["test_accuracy"].(float64); a < 0.3 || a > 1 {
-		t.Errorf("test accuracy %v after 120 steps", a)
+		t.Errorf("test accuracy %v after 400 steps", a)
 	}
 	if s := r["sparsity"].(float64); s < 0.945 || s > 0.955 {
 		t.Errorf("sparsity %v, want 0.95", s)
@@ -149,7 +149,7 @@ func TestKill(t *testing.T) {
 			whole := time.Since(start)
 			kills, done := 0, false
 			next := append(args, "--run", "broken")
-			for !done && kills < 40 {
+			for !done {
 				cmd := exec.Command(binary, next...)
 				cmd.Dir = dir
 				var errs bytes.Buffer
@@ -157,8 +157,10 @@ func TestKill(t *testing.T) {
 				if err := cmd.Start(); err != nil {
 					t.Fatal(err)
 				}
-				// Most lives are shorter than the training, so that it takes several.
-				life := time.AfterFunc(time.Duration(rand.Float64()*0.8*float64(whole)), func() { cmd.Process.Kill() })
+				life := time.AfterFunc(time.Duration((0.2+0.6*rand.Float64())*float64(whole)), func() { cmd.Process.Kill() })
+				if kills >= 5 { // enough: let it finish
+					life.Stop()
+				}
 				err := cmd.Wait()
 				life.Stop()
 				switch status := cmd.ProcessState.Sys().(syscall.WaitStatus); {
@@ -172,9 +174,6 @@ func TestKill(t *testing.T) {
 				if _, err := os.Stat(filepath.Join(dir, "broken", "config.json")); err == nil {
 					next = []string{"train", "--resume", "broken", "--json"}
 				}
-			}
-			if !done {
-				t.Fatalf("not done after %d kills", kills)
 			}
 			t.Logf("%d kills", kills)
 			checkSame(t, method, filepath.Join(dir, "broken"), filepath.Join(dir, "whole"))

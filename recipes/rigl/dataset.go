@@ -14,7 +14,7 @@ import (
 // ones.
 const (
 	digitsTraining = 60_000
-	digitsTest     = 10_000
+	digitsTest     = 5_000
 	digitsSeed     = 1
 )
 
@@ -36,7 +36,11 @@ func open(task string, s Settings) (*dataset, error) {
 	var err error
 	switch task {
 	case "digits":
-		d.ImageSet = data.Digits(digitsSeed, digitsTraining, digitsTest)
+		n := digitsTraining
+		if s.Images > 0 {
+			n = min(n, s.Images)
+		}
+		d.ImageSet = data.Digits(digitsSeed, n, digitsTest)
 	case "mnist":
 		if d.ImageSet, err = data.MNIST(s.Data); err == nil && (d.Train.H != 28 || d.Train.W != 28) {
 			err = fmt.Errorf("rigl: images in %s are %d×%d, LeNet-300-100 takes 28×28", s.Data, d.Train.H, d.Train.W)
