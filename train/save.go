@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/seed073b5613/filigree/nn"
@@ -37,7 +38,7 @@ func (l *Loop) save() error {
 		return err
 	}
 	l.seen, l.saved, l.good = seen, time.Now(), c.Step
-	l.report(Event{Kind: Saved})
+	l.report(Event{Kind: Saved, Loss: math.NaN()})
 	return nil
 }
 

@@ -93,6 +93,10 @@ func optimizer(s Settings) (optim.Optimizer, error) {
 	switch s.Optimizer {
 	case "sgd":
 		return &optim.SGD{Momentum: s.Momentum, Nesterov: s.Nesterov, Decay: s.Decay}, nil
+	case "adam":
+		return &optim.Adam{L2: s.Decay}, nil
+	case "adamw":
+		return &optim.Adam{Decay: s.Decay}, nil
 	}
 	return nil, fmt.Errorf("rigl: no optimizer %q", s.Optimizer)
 }

@@ -1,0 +1,238 @@
+package data
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// download is one file of a data set.
+type download struct {
+	name string
+	sum  string // SHA-256 in hex, or MD5 where the authors publish that
+}
+
+// collection says where a data set comes from.
+type collection struct {
+	base    string
+	files   []download
+	unpack  bool // the file is a .tar.gz whose *.bin are wanted
+	already []string
+}
+
+// collections are the data sets Fetch knows.
+var collections = map[string]collection{
+	"mnist": {
+		base: "https://ossci-datasets.s3.amazonaws.com/mnist",
+		files: []download{
+			{"train-images-idx3-ubyte.gz", "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"},
+			{"train-labels-idx1-ubyte.gz", "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"},
+			{"t10k-images-idx3-ubyte.gz", "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"},
+			{"t10k-labels-idx1-ubyte.gz", "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"},
+		},
+	},
+	"cifar10": {
+		base:    "https://www.cs.toronto.edu/~kriz",
+		files:   []download{{"cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"}},
+		unpack:  true,
+		already: []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"},
+	},
+}
+
+// FetchOptions say where from and how.
+type FetchOptions struct {
+	Base     string                               // address to fetch from instead of the usual one
+	Progress func(file string, done, total int64) // called while bytes arrive; total is -1 if unknown; may be nil
+}
+
+// Fetch downloads a data set, mnist or cifar10, into a folder and verifies it. A
+// download that was broken off goes on where it stopped; files that are there and
+// right are kept.
+func Fetch(ctx context.Context, name, dir string, o FetchOptions) error {
+	c, ok := collections[name]
+	if !ok {
+		return fmt.Errorf("data: fetch %s: no such data set: there are mnist and cifar10", name)
+	}
+	if o.Base != "" {
+		c.base = strings.TrimSuffix(o.Base, "/")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("data: fetch %s: make %s: %w", name, dir, cause(err))
+	}
+	missing := func(f string) bool { _, err := os.Stat(filepath.Join(dir, f)); return err != nil }
+	if len(c.already) > 0 && !slices.ContainsFunc(c.already, missing) {
+		return nil
+	}
+	for _, f := range c.files {
+		to := filepath.Join(dir, f.name)
+		if check(to, f.sum) == nil {
+			continue
+		}
+		if err := get(ctx, c.base+"/"+f.name, to, f.sum, o.Progress); err != nil {
+			return fmt.Errorf("data: fetch %s: %w", name, err)
+		}
+	}
+	if c.unpack {
+		archive := filepath.Join(dir, c.files[0].name)
+		if err := unpack(archive, dir); err != nil {
+			return fmt.Errorf("data: fetch %s: unpack %s: %w", name, archive, err)
+		}
+		os.Remove(archive)
+	}
+	return nil
+}
+
+// get downloads one file under a temporary name, verifies it and renames it.
+func get(ctx context.Context, url, to, sum string, progress func(string, int64, int64)) error {
+	part := to + ".part"
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", part, cause(err))
+	}
+	defer f.Close()
+	have, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", part, cause(err))
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	if have > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err // names method and address
+	}
+	defer resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusPartialContent:
+	case http.StatusOK: // the server starts from the beginning
+		if err := f.Truncate(0); err != nil {
+			return fmt.Errorf("write %s: %w", part, cause(err))
+		}
+		have = 0
+	case http.StatusRequestedRangeNotSatisfiable: // all of it is there, or it is wrong
+	default:
+		return fmt.Errorf("get %s: %s", url, resp.Status)
+	}
+	if resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+		total := int64(-1)
+		if resp.ContentLength >= 0 {
+			total = have + resp.ContentLength
+		}
+		w := &counter{f, path.Base(url), have, total, progress}
+		if _, err := io.Copy(w, resp.Body); err != nil {
+			return fmt.Errorf("get %s: after %d bytes: %w; run the command again to go on", url, w.done, err)
+		}
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", part, cause(err))
+	}
+	if err := check(part, sum); err != nil {
+		os.Remove(part)
+		return fmt.Errorf("get %s: %w", url, err)
+	}
+	if err := os.Rename(part, to); err != nil {
+		return fmt.Errorf("write %s: %w", to, err)
+	}
+	return nil
+}
+
+// counter reports what passes through it.
+type counter struct {
+	w           io.Writer
+	name        string
+	done, total int64
+	progress    func(string, int64, int64)
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.done += int64(n)
+	if c.progress != nil {
+		c.progress(c.name, c.done, c.total)
+	}
+	return n, err
+}
+
+// check compares a file with its checksum.
+func check(path, sum string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, cause(err))
+	}
+	defer f.Close()
+	var h hash.Hash = sha256.New()
+	if len(sum) == 2*md5.Size {
+		h = md5.New()
+	}
+	if _, err := io.Copy(h, f); err != nil {
+		return fmt.Errorf("read %s: %w", path, cause(err))
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != sum {
+		return fmt.Errorf("what arrived has checksum %s, want %s: it is damaged or another file", got, sum)
+	}
+	return nil
+}
+
+// unpack writes the *.bin of a .tar.gz into a folder, whatever folder they lie in
+// there.
+func unpack(archive, dir string) error {
+	f, err := os.Open(archive)
+	if err != nil {
+		return cause(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return err
+	}
+	found := 0
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		name := path.Base(h.Name)
+		if h.Typeflag != tar.TypeReg || !strings.HasSuffix(name, ".bin") || !fs.ValidPath(name) {
+			continue
+		}
+		to := filepath.Join(dir, name)
+		out, err := os.Create(to + ".part")
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(out, r)
+		if err = errors.Join(err, out.Close()); err != nil {
+			os.Remove(to + ".part")
+			return err
+		}
+		if err := os.Rename(to+".part", to); err != nil {
+			return err
+		}
+		found++
+	}
+	if found == 0 {
+		return errors.New("no *.bin in it")
+	}
+	return nil
+}
