@@ -3,8 +3,11 @@ package train
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/seed073b5613/filigree/internal/tfevents"
 	"github.com/seed073b5613/filigree/nn"
 )
 
@@ -23,6 +26,11 @@ func (l *Loop) openLogs(marks map[string]int64) error {
 	}
 	if marks[metricsFile] == 0 {
 		if err := l.Dir.log(metricsFile, []byte(metricsHeader)); err != nil {
+			return err
+		}
+	}
+	if marks[eventsFile] == 0 {
+		if err := l.Dir.log(eventsFile, tfevents.Header(time.Now())); err != nil {
 			return err
 		}
 	}
@@ -88,4 +96,16 @@ func Nonzeros(ps []*nn.Param) int {
 	return n
 }
 
-func (l *Loop) logEvents(fields map[string]any) error { return nil }
+// logEvents writes the fields as TensorBoard scalars.
+func (l *Loop) logEvents(fields map[string]any) error {
+	var values []tfevents.Scalar
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		switch v := fields[name].(type) {
+		case float64:
+			values = append(values, tfevents.Scalar{Tag: name, Value: v})
+		case int:
+			values = append(values, tfevents.Scalar{Tag: name, Value: float64(v)})
+		}
+	}
+	return l.Dir.log(eventsFile, tfevents.Scalars(time.Now(), l.state.Step, values))
+}

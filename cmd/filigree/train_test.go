@@ -90,7 +90,7 @@ func TestTrainJSON(t *testing.T) {
 	if run, _ := filepath.EvalSymlinks(filepath.Join(dir, "here")); r["run"] != run {
 		t.Errorf("run %v, want %s", r["run"], run)
 	}
-	for _, name := range []string{"config.json", "env.json", "log.jsonl", "metrics.tsv", "model.safetensors", "plot.svg", "result.json", "checkpoints/last.ckpt"} {
+	for _, name := range []string{"config.json", "env.json", "events.out.tfevents.filigree", "log.jsonl", "metrics.tsv", "model.safetensors", "plot.svg", "result.json", "checkpoints/last.ckpt"} {
 		if len(readFile(t, dir, "here", name)) == 0 {
 			t.Errorf("%s is empty", name)
 		}
