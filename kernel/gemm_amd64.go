@@ -26,7 +26,7 @@ type gemmUnit struct {
 	lanes, rows int                // floats a vector, rows of the highest tile
 	full        []func(t *byte)    // by rows: two vectors
 	masked      [3][]func(t *byte) // by vectors and rows: the last vector masked
-	packRows    func(dst, src *float32, ld, n int)
+	packRows    func(dst, src *float32, ld, n, panels, pstride int)
 	packPanel   func(dst, src *float32, step, ld, n int, mask *[16]int32, bits int)
 }
 
@@ -76,7 +76,7 @@ type gemmScratch struct {
 }
 
 var gemmScratches = sync.Pool{New: func() any {
-	return &gemmScratch{b: make([]float32, gemmCols*gemmDeep+16), a: make([]float32, (gemmHigh+12)*gemmDeep+16)}
+	return &gemmScratch{b: make([]float32, (gemmCols+32)*gemmDeep+16), a: make([]float32, (gemmHigh+12)*gemmDeep+16)}
 }}
 
 // maskFor makes the mask of n lanes of the unit.
@@ -136,12 +136,15 @@ type block struct {
 
 func (u *gemmUnit) block(s *gemmScratch, p *gemmJob, b block) {
 	kc, nr := b.k1-b.k0, 2*u.lanes
-	packA := p.tA && b.n1-b.n0 >= 3*nr
+	packA := !p.packed && u.worthPackingA(p, b)
 	if packA {
 		u.packA(s, p, b)
 	}
 	// A panel used by one or two tiles only is not worth packing.
 	packB := p.tB || p.alpha != 1 || b.c1-b.c0 > 2*u.rows
+	if packB && b.first {
+		u.packB(s.b, &s.tile, p, b)
+	}
 	t := &s.tile
 	t.kc, t.ldc = uintptr(kc), uintptr(4*p.ldc)
 	t.acc = 0
@@ -150,23 +153,35 @@ func (u *gemmUnit) block(s *gemmScratch, p *gemmJob, b block) {
 	}
 	for n := b.n0; n < b.n1; n += nr {
 		width := min(nr, b.n1-n)
+		kernels := u.full
+		if width < nr {
+			vecs := (width + u.lanes - 1) / u.lanes
+			kernels = u.masked[vecs]
+		}
 		if packB || width < nr {
-			panel := s.b[(n-b.n0)*kc : (n-b.n0+nr)*kc]
-			if b.first {
-				u.packB(panel, p, n, width, b.k0, b.k1)
+			panel := s.b[(n-b.n0)*kc:]
+			if !packB && b.first {
+				u.packTail(panel, t, p, n, width, b.k0, kc)
 			}
 			t.b, t.bs = unsafe.Pointer(&panel[0]), uintptr(4*nr)
 		} else {
 			t.b, t.bs = unsafe.Pointer(&p.B[b.k0*p.ldb+n]), uintptr(4*p.ldb)
 		}
-		kernels := u.full
 		if width < nr {
-			vecs := (width + u.lanes - 1) / u.lanes
-			kernels = u.masked[vecs]
-			u.maskFor(&t.mask, width-(vecs-1)*u.lanes)
+			u.maskFor(&t.mask, (width-1)%u.lanes+1)
 		}
 		u.column(s, p, b, packA, n, kernels)
 	}
+}
+
+// worthPackingA reports whether rows of A are used often enough, for how far apart
+// they lie, to be copied together first.
+func (u *gemmUnit) worthPackingA(p *gemmJob, b block) bool {
+	tiles := (b.n1 - b.n0) / (2 * u.lanes)
+	if p.tA {
+		return tiles >= 2
+	}
+	return tiles >= 12 || tiles >= 6 && p.lda%256 == 0
 }
 
 // column computes the tiles of one panel of B.
@@ -194,59 +209,91 @@ func (u *gemmUnit) column(s *gemmScratch, p *gemmJob, b block, packA bool, n int
 	}
 }
 
-// packA packs the rows of a block of a transposed A, tile by tile.
+// packA packs the rows of a block of A, tile by tile.
 func (u *gemmUnit) packA(s *gemmScratch, p *gemmJob, b block) {
 	at, kc := 0, b.k1-b.k0
 	count := (b.c1 - b.c0 + u.rows - 1) / u.rows
 	for lo := b.m0; lo < b.m1; {
 		i := ((lo-b.c0)*count + b.c1 - b.c0 - 1) / (b.c1 - b.c0)
 		hi := b.c0 + (b.c1-b.c0)*(i+1)/count
-		bits := u.maskFor(&s.tile.mask, hi-lo)
-		u.packPanel(&s.a[at], &p.A[b.k0*p.lda+lo], 4*(hi-lo), 4*p.lda, kc, &s.tile.mask, bits)
+		u.packTile(s.a[at:], &s.tile, p, lo, hi, b.k0, kc)
 		at += kc * (hi - lo)
 		lo = hi
 	}
 }
 
-// packB packs width columns from n on, of steps k0 to k1, times alpha, to rows of a
-// whole tile's width; missing columns are zero.
-func (u *gemmUnit) packB(dst []float32, p *gemmJob, n, width, k0, k1 int) {
-	nr, kc := 2*u.lanes, k1-k0
-	switch {
-	case p.tB:
-		u.packTransposed(dst, p, n, width, k0, k1)
-	case width == nr:
-		u.packRows(&dst[0], &p.B[k0*p.ldb+n], 4*p.ldb, kc)
-	default:
+// packTile packs rows lo to hi of op(A), kc steps from k0 on, as kc groups of hi-lo
+// values. It may write a vector's worth beyond them.
+func (u *gemmUnit) packTile(dst []float32, t *gemmTile, p *gemmJob, lo, hi, k0, kc int) {
+	rows := hi - lo
+	if p.tA {
+		bits := u.maskFor(&t.mask, rows)
+		u.packPanel(&dst[0], &p.A[k0*p.lda+lo], 4*rows, 4*p.lda, kc, &t.mask, bits)
+		return
+	}
+	// The higher rows first: what they write too much the lower rows cover.
+	if rows > 8 {
+		packEight(dst[8:], p.A[(lo+8)*p.lda+k0:], p.lda, rows-8, rows, kc)
+		rows = 8
+	}
+	packEight(dst, p.A[lo*p.lda+k0:], p.lda, rows, hi-lo, kc)
+}
+
+// packEight writes value (r, k) of up to 8 rows of kc values, ld apart, to
+// dst[k·step+r]. What it writes beyond the rows it covers with the next k.
+func packEight(dst, src []float32, ld, rows, step, kc int) {
+	if kc < 8 {
 		for k := range kc {
-			row := dst[k*nr : (k+1)*nr]
-			clear(row[copy(row, p.B[(k0+k)*p.ldb+n:(k0+k)*p.ldb+n+width]):])
+			for r := range rows {
+				dst[k*step+r] = src[r*ld+k]
+			}
+		}
+		return
+	}
+	var at [8]unsafe.Pointer
+	from := func(k int) *byte {
+		for r := range at {
+			at[r] = unsafe.Pointer(&src[min(r, rows-1)*ld+k])
+		}
+		return (*byte)(unsafe.Pointer(&at))
+	}
+	transpose8(&dst[0], from(0), 4*step, kc/8)
+	if kc%8 != 0 {
+		transpose8(&dst[(kc-8)*step], from(kc-8), 4*step, 1)
+	}
+}
+
+// packB packs a block of B, times alpha, as panels of a tile's width.
+func (u *gemmUnit) packB(dst []float32, t *gemmTile, p *gemmJob, b block) {
+	nr, kc := 2*u.lanes, b.k1-b.k0
+	whole := (b.n1 - b.n0) / nr
+	tail := b.n1 - b.n0 - whole*nr
+	if p.tB {
+		for n := b.n0; n < b.n1; n += 8 {
+			at := n - b.n0
+			packEight(dst[at/nr*nr*kc+at%nr:], p.B[n*p.ldb+b.k0:], p.ldb, min(8, b.n1-n), nr, kc)
+		}
+	} else {
+		if whole > 0 {
+			u.packRows(&dst[0], &p.B[b.k0*p.ldb+b.n0], 4*p.ldb, kc, whole, 4*nr*kc)
+		}
+		if tail > 0 {
+			u.packTail(dst[whole*nr*kc:], t, p, b.n1-tail, tail, b.k0, kc)
 		}
 	}
 	if p.alpha != 1 {
+		dst = dst[:(b.n1-b.n0+nr-1)/nr*nr*kc]
 		for i := range dst {
 			dst[i] *= p.alpha
 		}
 	}
 }
 
-func (u *gemmUnit) packTransposed(dst []float32, p *gemmJob, n, width, k0, k1 int) {
-	nr, kc := 2*u.lanes, k1-k0
-	whole := kc / 8
-	for j := 0; j < nr; j += 8 {
-		from := 0
-		if j+8 <= width && whole > 0 {
-			transpose8(&dst[j], &p.B[(n+j)*p.ldb+k0], 4*nr, 4*p.ldb, whole)
-			from = whole * 8
-		}
-		for k := from; k < kc; k++ {
-			for jj := j; jj < j+8; jj++ {
-				v := float32(0)
-				if jj < width {
-					v = p.B[(n+jj)*p.ldb+k0+k]
-				}
-				dst[k*nr+jj] = v
-			}
-		}
+// packTail packs the last columns of B, fewer than a tile's width, to a panel whose
+// rows are of whole vectors.
+func (u *gemmUnit) packTail(dst []float32, t *gemmTile, p *gemmJob, n, width, k0, kc int) {
+	for j := 0; j < width; j += u.lanes {
+		bits := u.maskFor(&t.mask, min(u.lanes, width-j))
+		u.packPanel(&dst[j], &p.B[k0*p.ldb+n+j], 8*u.lanes, 4*p.ldb, kc, &t.mask, bits)
 	}
 }

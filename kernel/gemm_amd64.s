@@ -2236,36 +2236,82 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemmPackRowsAVX2(dst *float32, src *float32, ld int, n int)
-// Requires: AVX
-TEXT ·gemmPackRowsAVX2(SB), NOSPLIT, $0-32
+// func gemmPackRowsAVX2(dst *float32, src *float32, ld int, n int, panels int, pstride int)
+// Requires: AVX, MMX+
+TEXT ·gemmPackRowsAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
 	MOVQ ld+16(FP), DX
 	MOVQ n+24(FP), BX
+	MOVQ panels+32(FP), SI
+	MOVQ pstride+40(FP), DI
 
-two:
-	SUBQ    $0x02, BX
-	JL      rest
-	VMOVUPS (CX), Y0
-	VMOVUPS (CX)(DX*1), Y2
-	VMOVUPS 32(CX), Y1
-	VMOVUPS 32(CX)(DX*1), Y3
-	LEAQ    (CX)(DX*2), CX
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	VMOVUPS Y2, 64(AX)
-	VMOVUPS Y3, 96(AX)
-	ADDQ    $0x00000080, AX
-	JMP     two
+four:
+	SUBQ $0x04, BX
+	JL   rest
+	MOVQ CX, R8
+	MOVQ AX, R9
+	MOVQ SI, R10
+	LEAQ (R8)(DX*2), R11
+	ADDQ DX, R11
+	LEAQ (CX)(DX*4), R12
+	LEAQ (R12)(DX*2), R13
+	ADDQ DX, R13
+
+panel4:
+	VMOVUPS    (R8), Y0
+	PREFETCHT0 (R12)
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    (R8)(DX*1), Y2
+	PREFETCHT0 (R12)(DX*1)
+	VMOVUPS    32(R8)(DX*1), Y3
+	VMOVUPS    (R8)(DX*2), Y4
+	PREFETCHT0 (R12)(DX*2)
+	VMOVUPS    32(R8)(DX*2), Y5
+	VMOVUPS    (R11), Y6
+	PREFETCHT0 (R13)
+	VMOVUPS    32(R11), Y7
+	VMOVUPS    Y0, (R9)
+	VMOVUPS    Y1, 32(R9)
+	VMOVUPS    Y2, 64(R9)
+	VMOVUPS    Y3, 96(R9)
+	VMOVUPS    Y4, 128(R9)
+	VMOVUPS    Y5, 160(R9)
+	VMOVUPS    Y6, 192(R9)
+	VMOVUPS    Y7, 224(R9)
+	ADDQ       $0x00000040, R8
+	ADDQ       $0x00000040, R11
+	ADDQ       $0x00000040, R12
+	ADDQ       $0x00000040, R13
+	ADDQ       DI, R9
+	DECQ       R10
+	JNE        panel4
+	ADDQ       $0x00000100, AX
+	LEAQ       (CX)(DX*4), CX
+	JMP        four
 
 rest:
-	ADDQ    $0x02, BX
-	JE      done
-	VMOVUPS (CX), Y0
-	VMOVUPS Y0, (AX)
-	VMOVUPS 32(CX), Y1
-	VMOVUPS Y1, 32(AX)
+	ADDQ $0x04, BX
+	JE   done
+
+one:
+	MOVQ CX, R8
+	MOVQ AX, R9
+	MOVQ SI, R10
+
+panel1:
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	ADDQ    $0x00000040, R8
+	ADDQ    DI, R9
+	DECQ    R10
+	JNE     panel1
+	ADDQ    $0x00000040, AX
+	ADDQ    DX, CX
+	DECQ    BX
+	JNE     one
 
 done:
 	VZEROUPPER
@@ -2287,7 +2333,7 @@ TEXT ·gemmPackPanelAVX2(SB), NOSPLIT, $0-56
 
 row:
 	VMASKMOVPS (CX), Y1, Y0
-	VMASKMOVPS Y0, Y1, (AX)
+	VMOVUPS    Y0, (AX)
 	ADDQ       BX, CX
 	ADDQ       DX, AX
 	DECQ       SI
@@ -7967,36 +8013,86 @@ set:
 	VZEROUPPER
 	RET
 
-// func gemmPackRowsAVX512(dst *float32, src *float32, ld int, n int)
-// Requires: AVX, AVX512F
-TEXT ·gemmPackRowsAVX512(SB), NOSPLIT, $0-32
+// func gemmPackRowsAVX512(dst *float32, src *float32, ld int, n int, panels int, pstride int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemmPackRowsAVX512(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
 	MOVQ ld+16(FP), DX
 	MOVQ n+24(FP), BX
+	MOVQ panels+32(FP), SI
+	MOVQ pstride+40(FP), DI
 
-two:
-	SUBQ    $0x02, BX
-	JL      rest
-	VMOVUPS (CX), Z0
-	VMOVUPS (CX)(DX*1), Z2
-	VMOVUPS 64(CX), Z1
-	VMOVUPS 64(CX)(DX*1), Z3
-	LEAQ    (CX)(DX*2), CX
-	VMOVUPS Z0, (AX)
-	VMOVUPS Z1, 64(AX)
-	VMOVUPS Z2, 128(AX)
-	VMOVUPS Z3, 192(AX)
-	ADDQ    $0x00000100, AX
-	JMP     two
+four:
+	SUBQ $0x04, BX
+	JL   rest
+	MOVQ CX, R8
+	MOVQ AX, R9
+	MOVQ SI, R10
+	LEAQ (R8)(DX*2), R11
+	ADDQ DX, R11
+	LEAQ (CX)(DX*4), R12
+	LEAQ (R12)(DX*2), R13
+	ADDQ DX, R13
+
+panel4:
+	VMOVUPS    (R8), Z0
+	PREFETCHT0 (R12)
+	VMOVUPS    64(R8), Z1
+	PREFETCHT0 64(R12)
+	VMOVUPS    (R8)(DX*1), Z2
+	PREFETCHT0 (R12)(DX*1)
+	VMOVUPS    64(R8)(DX*1), Z3
+	PREFETCHT0 64(R12)(DX*1)
+	VMOVUPS    (R8)(DX*2), Z4
+	PREFETCHT0 (R12)(DX*2)
+	VMOVUPS    64(R8)(DX*2), Z5
+	PREFETCHT0 64(R12)(DX*2)
+	VMOVUPS    (R11), Z6
+	PREFETCHT0 (R13)
+	VMOVUPS    64(R11), Z7
+	PREFETCHT0 64(R13)
+	VMOVUPS    Z0, (R9)
+	VMOVUPS    Z1, 64(R9)
+	VMOVUPS    Z2, 128(R9)
+	VMOVUPS    Z3, 192(R9)
+	VMOVUPS    Z4, 256(R9)
+	VMOVUPS    Z5, 320(R9)
+	VMOVUPS    Z6, 384(R9)
+	VMOVUPS    Z7, 448(R9)
+	ADDQ       $0x00000080, R8
+	ADDQ       $0x00000080, R11
+	ADDQ       $0x00000080, R12
+	ADDQ       $0x00000080, R13
+	ADDQ       DI, R9
+	DECQ       R10
+	JNE        panel4
+	ADDQ       $0x00000200, AX
+	LEAQ       (CX)(DX*4), CX
+	JMP        four
 
 rest:
-	ADDQ    $0x02, BX
-	JE      done
-	VMOVUPS (CX), Z0
-	VMOVUPS Z0, (AX)
-	VMOVUPS 64(CX), Z1
-	VMOVUPS Z1, 64(AX)
+	ADDQ $0x04, BX
+	JE   done
+
+one:
+	MOVQ CX, R8
+	MOVQ AX, R9
+	MOVQ SI, R10
+
+panel1:
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	ADDQ    $0x00000080, R8
+	ADDQ    DI, R9
+	DECQ    R10
+	JNE     panel1
+	ADDQ    $0x00000080, AX
+	ADDQ    DX, CX
+	DECQ    BX
+	JNE     one
 
 done:
 	VZEROUPPER
@@ -8018,7 +8114,7 @@ TEXT ·gemmPackPanelAVX512(SB), NOSPLIT, $0-56
 
 row:
 	VMOVUPS.Z (CX), K1, Z0
-	VMOVUPS   Z0, K1, (AX)
+	VMOVUPS   Z0, (AX)
 	ADDQ      BX, CX
 	ADDQ      DX, AX
 	DECQ      SI
@@ -8028,30 +8124,43 @@ done:
 	VZEROUPPER
 	RET
 
-// func transpose8(dst *float32, src *float32, step int, ld int, n int)
+// func transpose8(dst *float32, rows *byte, step int, n int)
 // Requires: AVX
-TEXT ·transpose8(SB), NOSPLIT, $0-40
+TEXT ·transpose8(SB), NOSPLIT, $0-32
 	MOVQ  dst+0(FP), AX
-	MOVQ  src+8(FP), CX
-	MOVQ  step+16(FP), DX
-	MOVQ  ld+24(FP), BX
-	MOVQ  n+32(FP), SI
-	TESTQ SI, SI
+	MOVQ  step+16(FP), CX
+	MOVQ  rows+8(FP), DX
+	MOVQ  n+24(FP), BX
+	MOVQ  (DX), SI
+	MOVQ  8(DX), DI
+	MOVQ  16(DX), R8
+	MOVQ  24(DX), R9
+	MOVQ  32(DX), R10
+	MOVQ  40(DX), R11
+	MOVQ  48(DX), R12
+	MOVQ  56(DX), DX
+	TESTQ BX, BX
 	JE    done
+	SHLQ  $0x05, BX
+	ADDQ  BX, SI
+	ADDQ  BX, DI
+	ADDQ  BX, R8
+	ADDQ  BX, R9
+	ADDQ  BX, R10
+	ADDQ  BX, R11
+	ADDQ  BX, R12
+	ADDQ  BX, DX
+	NEGQ  BX
 
 block:
-	LEAQ       (CX)(BX*2), DI
-	ADDQ       BX, DI
-	LEAQ       (DI)(BX*2), R8
-	ADDQ       BX, R8
-	VMOVUPS    (CX), Y0
-	VMOVUPS    (CX)(BX*1), Y1
-	VMOVUPS    (CX)(BX*2), Y2
-	VMOVUPS    (DI), Y3
-	VMOVUPS    (DI)(BX*1), Y4
-	VMOVUPS    (DI)(BX*2), Y5
-	VMOVUPS    (R8), Y6
-	VMOVUPS    (R8)(BX*1), Y7
+	VMOVUPS    (SI)(BX*1), Y0
+	VMOVUPS    (DI)(BX*1), Y1
+	VMOVUPS    (R8)(BX*1), Y2
+	VMOVUPS    (R9)(BX*1), Y3
+	VMOVUPS    (R10)(BX*1), Y4
+	VMOVUPS    (R11)(BX*1), Y5
+	VMOVUPS    (R12)(BX*1), Y6
+	VMOVUPS    (DX)(BX*1), Y7
 	VUNPCKLPS  Y1, Y0, Y8
 	VUNPCKHPS  Y1, Y0, Y0
 	VUNPCKLPS  Y3, Y2, Y1
@@ -8068,29 +8177,31 @@ block:
 	VSHUFPS    $0xee, Y5, Y3, Y3
 	VSHUFPS    $0x44, Y6, Y4, Y5
 	VSHUFPS    $0xee, Y6, Y4, Y4
-	LEAQ       (AX)(DX*2), DI
-	ADDQ       DX, DI
-	LEAQ       (DI)(DX*2), R8
-	ADDQ       DX, R8
 	VPERM2F128 $0x20, Y2, Y7, Y6
-	VPERM2F128 $0x31, Y2, Y7, Y2
 	VMOVUPS    Y6, (AX)
-	VMOVUPS    Y2, (DI)(DX*1)
-	VPERM2F128 $0x20, Y3, Y1, Y2
+	ADDQ       CX, AX
+	VPERM2F128 $0x20, Y3, Y1, Y6
+	VMOVUPS    Y6, (AX)
+	ADDQ       CX, AX
+	VPERM2F128 $0x20, Y5, Y8, Y6
+	VMOVUPS    Y6, (AX)
+	ADDQ       CX, AX
+	VPERM2F128 $0x20, Y4, Y0, Y6
+	VMOVUPS    Y6, (AX)
+	ADDQ       CX, AX
+	VPERM2F128 $0x31, Y2, Y7, Y2
+	VMOVUPS    Y2, (AX)
+	ADDQ       CX, AX
 	VPERM2F128 $0x31, Y3, Y1, Y1
-	VMOVUPS    Y2, (AX)(DX*1)
-	VMOVUPS    Y1, (DI)(DX*2)
-	VPERM2F128 $0x20, Y5, Y8, Y1
-	VPERM2F128 $0x31, Y5, Y8, Y2
-	VMOVUPS    Y1, (AX)(DX*2)
-	VMOVUPS    Y2, (R8)
-	VPERM2F128 $0x20, Y4, Y0, Y1
+	VMOVUPS    Y1, (AX)
+	ADDQ       CX, AX
+	VPERM2F128 $0x31, Y5, Y8, Y1
+	VMOVUPS    Y1, (AX)
+	ADDQ       CX, AX
 	VPERM2F128 $0x31, Y4, Y0, Y0
-	VMOVUPS    Y1, (DI)
-	VMOVUPS    Y0, (R8)(DX*1)
-	ADDQ       $0x20, CX
-	LEAQ       (AX)(DX*8), AX
-	DECQ       SI
+	VMOVUPS    Y0, (AX)
+	ADDQ       CX, AX
+	ADDQ       $0x20, BX
 	JNE        block
 
 done:

@@ -94,12 +94,12 @@ func gemm6x2MaskedAVX2(t *byte)
 //go:noescape
 func gemm6x1MaskedAVX2(t *byte)
 
-// gemmPackRows copies n rows of two vectors, ld bytes apart, to consecutive places.
+// gemmPackRows copies n rows, ld bytes apart, to panels two vectors wide and pstride bytes apart.
 //
 //go:noescape
-func gemmPackRowsAVX2(dst *float32, src *float32, ld int, n int)
+func gemmPackRowsAVX2(dst *float32, src *float32, ld int, n int, panels int, pstride int)
 
-// gemmPackPanel copies n rows of the floats a mask tells, ld bytes apart, to places step bytes apart.
+// gemmPackPanel copies n rows of the floats a mask tells, ld bytes apart, as whole vectors to places step bytes apart.
 //
 //go:noescape
 func gemmPackPanelAVX2(dst *float32, src *float32, step int, ld int, n int, mask *[16]int32, bits int)
@@ -284,17 +284,17 @@ func gemm12x2MaskedAVX512(t *byte)
 //go:noescape
 func gemm12x1MaskedAVX512(t *byte)
 
-// gemmPackRows copies n rows of two vectors, ld bytes apart, to consecutive places.
+// gemmPackRows copies n rows, ld bytes apart, to panels two vectors wide and pstride bytes apart.
 //
 //go:noescape
-func gemmPackRowsAVX512(dst *float32, src *float32, ld int, n int)
+func gemmPackRowsAVX512(dst *float32, src *float32, ld int, n int, panels int, pstride int)
 
-// gemmPackPanel copies n rows of the floats a mask tells, ld bytes apart, to places step bytes apart.
+// gemmPackPanel copies n rows of the floats a mask tells, ld bytes apart, as whole vectors to places step bytes apart.
 //
 //go:noescape
 func gemmPackPanelAVX512(dst *float32, src *float32, step int, ld int, n int, mask *[16]int32, bits int)
 
-// transpose8 writes element (r, c) of 8 rows of 8n floats, ld bytes apart, to row c of dst, rows step bytes apart.
+// transpose8 writes element (r, c) of 8 rows of 8n floats, whose addresses rows points at, to place r of output c, outputs step bytes apart and in order.
 //
 //go:noescape
-func transpose8(dst *float32, src *float32, step int, ld int, n int)
+func transpose8(dst *float32, rows *byte, step int, n int)

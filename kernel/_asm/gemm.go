@@ -175,47 +175,79 @@ func (w width) storeTile(t reg.Register, rows, nv int, masked bool, acc [][]reg.
 	RET()
 }
 
-// packRows emits the copy of n rows of two vectors, ld bytes apart, to consecutive
-// places; the second mask tells which of their elements exist.
+// packRows emits the copy of n rows to panels: two vectors of a row go to each of so
+// many panels, pstride bytes apart, one row after another. Rows are fetched ahead: they
+// lie far apart, where the machine does not foresee them.
 func (w width) packRows() {
-	TEXT("gemmPackRows"+w.suffix, attr.NOSPLIT, "func(dst, src *float32, ld, n int)")
+	TEXT("gemmPackRows"+w.suffix, attr.NOSPLIT, "func(dst, src *float32, ld, n, panels, pstride int)")
 	Pragma("noescape")
-	Doc("gemmPackRows copies n rows of two vectors, ld bytes apart, to consecutive places.")
+	Doc("gemmPackRows copies n rows, ld bytes apart, to panels two vectors wide and pstride bytes apart.")
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
 	ld, n := Load(Param("ld"), GP64()), Load(Param("n"), GP64())
-	v := w.vecs(4)
-	Label("two")
-	SUBQ(Imm(2), n)
+	panels, pstride := Load(Param("panels"), GP64()), Load(Param("pstride"), GP64())
+	s, d, left := GP64(), GP64(), GP64()
+	v := w.vecs(8)
+	copyRows := func(count int) {
+		MOVQ(src, s)
+		MOVQ(dst, d)
+		MOVQ(panels, left)
+		now, next := newThrees(count, s, ld.(reg.GPVirtual)), threes{}
+		if count == 4 {
+			p := GP64()
+			LEAQ(Mem{Base: src, Index: ld, Scale: 4}, p)
+			next = newThrees(4, p, ld.(reg.GPVirtual))
+		}
+		label := fmt.Sprintf("panel%d", count)
+		Label(label)
+		for i := range count {
+			for j := range 2 {
+				m := now.row(i)
+				m.Disp = j * w.bytes
+				VMOVUPS(m, v[2*i+j])
+				if count == 4 && (w.bytes == 64 || j == 0) {
+					m = next.row(i)
+					m.Disp = j * w.bytes
+					PREFETCHT0(m)
+				}
+			}
+		}
+		for i := range 2 * count {
+			VMOVUPS(v[i], Mem{Base: d, Disp: i * w.bytes})
+		}
+		for _, p := range append(now.base, next.base...) {
+			ADDQ(U32(2*w.bytes), p)
+		}
+		ADDQ(pstride, d)
+		DECQ(left)
+		JNE(LabelRef(label))
+		ADDQ(U32(2*count*w.bytes), dst)
+	}
+	Label("four")
+	SUBQ(Imm(4), n)
 	JL(LabelRef("rest"))
-	for j := range 2 {
-		VMOVUPS(Mem{Base: src, Disp: j * w.bytes}, v[j])
-		m := Mem{Base: src, Index: ld, Scale: 1, Disp: j * w.bytes}
-		VMOVUPS(m, v[2+j])
-	}
-	LEAQ(Mem{Base: src, Index: ld, Scale: 2}, src.(reg.GPVirtual))
-	for j := range 4 {
-		VMOVUPS(v[j], Mem{Base: dst, Disp: j * w.bytes})
-	}
-	ADDQ(U32(4*w.bytes), dst)
-	JMP(LabelRef("two"))
+	copyRows(4)
+	LEAQ(Mem{Base: src, Index: ld, Scale: 4}, src.(reg.GPVirtual))
+	JMP(LabelRef("four"))
 	Label("rest")
-	ADDQ(Imm(2), n)
+	ADDQ(Imm(4), n)
 	JE(LabelRef("done"))
-	for j := range 2 {
-		VMOVUPS(Mem{Base: src, Disp: j * w.bytes}, v[j])
-		VMOVUPS(v[j], Mem{Base: dst, Disp: j * w.bytes})
-	}
+	Label("one")
+	copyRows(1)
+	ADDQ(ld, src)
+	DECQ(n)
+	JNE(LabelRef("one"))
 	Label("done")
 	VZEROUPPER()
 	RET()
 }
 
 // packPanelA emits the copy of n rows of a few floats, ld bytes apart, to places step
-// bytes apart. It reads and writes whole vectors' worth under a mask.
+// bytes apart. It reads under a mask and writes whole vectors in the order of rows (a
+// masked store is slow on some machines), so the last row wants room behind it.
 func (w width) packPanelA() {
 	TEXT("gemmPackPanel"+w.suffix, attr.NOSPLIT, "func(dst, src *float32, step, ld, n int, mask *[16]int32, bits int)")
 	Pragma("noescape")
-	Doc("gemmPackPanel copies n rows of the floats a mask tells, ld bytes apart, to places step bytes apart.")
+	Doc("gemmPackPanel copies n rows of the floats a mask tells, ld bytes apart, as whole vectors to places step bytes apart.")
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
 	step, ld, n := Load(Param("step"), GP64()), Load(Param("ld"), GP64()), Load(Param("n"), GP64())
 	maskAt, bits := Load(Param("mask"), GP64()), Load(Param("bits"), GP64())
@@ -231,11 +263,10 @@ func (w width) packPanelA() {
 	Label("row")
 	if w.bytes == 64 {
 		VMOVUPS_Z(Mem{Base: src}, k, v)
-		VMOVUPS(v, k, Mem{Base: dst})
 	} else {
 		VMASKMOVPS(Mem{Base: src}, mask, v)
-		VMASKMOVPS(v, mask, Mem{Base: dst})
 	}
+	VMOVUPS(v, Mem{Base: dst})
 	ADDQ(ld, src)
 	ADDQ(step, dst)
 	DECQ(n)
@@ -245,22 +276,32 @@ func (w width) packPanelA() {
 	RET()
 }
 
-// genTranspose8 emits the transposition of 8 rows of n·8 floats.
+// genTranspose8 emits the transposition of 8 rows of n·8 floats, which may lie
+// anywhere. Its outputs are written in order, so that they may overlap: where only the
+// first of 8 values count, the next output covers the others.
 func genTranspose8() {
-	TEXT("transpose8", attr.NOSPLIT, "func(dst, src *float32, step, ld, n int)")
+	TEXT("transpose8", attr.NOSPLIT, "func(dst *float32, rows *byte, step, n int)")
 	Pragma("noescape")
-	Doc("transpose8 writes element (r, c) of 8 rows of 8n floats, ld bytes apart, to row c of dst, rows step bytes apart.")
-	dst, src := Load(Param("dst"), GP64()).(reg.GPVirtual), Load(Param("src"), GP64()).(reg.GPVirtual)
-	step, ld := Load(Param("step"), GP64()).(reg.GPVirtual), Load(Param("ld"), GP64()).(reg.GPVirtual)
-	n := Load(Param("n"), GP64())
+	Doc("transpose8 writes element (r, c) of 8 rows of 8n floats, whose addresses rows points at, to place r of output c, outputs step bytes apart and in order.")
+	dst, step := Load(Param("dst"), GP64()).(reg.GPVirtual), Load(Param("step"), GP64()).(reg.GPVirtual)
+	table, n := Load(Param("rows"), GP64()), Load(Param("n"), GP64())
+	row := make([]reg.GPVirtual, 8)
+	for i := range row {
+		row[i] = GP64()
+		MOVQ(Mem{Base: table, Disp: 8 * i}, row[i])
+	}
 	TESTQ(n, n)
 	JE(LabelRef("done"))
+	SHLQ(Imm(5), n)
+	for i := range row {
+		ADDQ(n, row[i])
+	}
+	NEGQ(n)
 	Label("block")
-	s := newThrees(8, src, ld)
 	in := make([]reg.VecVirtual, 8)
 	for i := range in {
 		in[i] = YMM()
-		VMOVUPS(s.row(i), in[i])
+		VMOVUPS(Mem{Base: row[i], Index: n, Scale: 1}, in[i])
 	}
 	t := make([]reg.VecVirtual, 8)
 	for i := 0; i < 8; i += 2 {
@@ -276,17 +317,15 @@ func genTranspose8() {
 			VSHUFPS(Imm(0xEE), t[i+2+h], t[i+h], u[i+2*h+1])
 		}
 	}
-	d := newThrees(8, dst, step)
-	for c := range 4 {
-		lo, hi := YMM(), YMM()
-		VPERM2F128(Imm(0x20), u[4+c], u[c], lo)
-		VPERM2F128(Imm(0x31), u[4+c], u[c], hi)
-		VMOVUPS(lo, d.row(c))
-		VMOVUPS(hi, d.row(c+4))
+	for _, half := range []uint64{0x20, 0x31} {
+		for c := range 4 {
+			v := YMM()
+			VPERM2F128(Imm(half), u[4+c], u[c], v)
+			VMOVUPS(v, Mem{Base: dst})
+			ADDQ(step, dst)
+		}
 	}
-	ADDQ(Imm(32), src)
-	LEAQ(Mem{Base: dst, Index: step, Scale: 8}, dst)
-	DECQ(n)
+	ADDQ(Imm(32), n)
 	JNE(LabelRef("block"))
 	Label("done")
 	VZEROUPPER()
