@@ -48,7 +48,7 @@ var tasks = []Task{
 		Name:    "digits",
 		Summary: "LeNet-300-100 on digits drawn from a font; needs no download",
 		Default: defaults(func(s *Settings) {
-			s.Sparsity, s.Epochs, s.Augment = 0.95, 8, false
+			s.Sparsity, s.Epochs = 0.95, 8
 		}),
 	},
 	{
@@ -63,7 +63,7 @@ var tasks = []Task{
 		Summary: "wide residual network WRN-22-2 on small photographs (--data, or filigree fetch cifar10)",
 		Default: defaults(func(s *Settings) {
 			s.Data, s.Epochs, s.Batch = filepath.Join("data", "cifar10"), 30, 128
-			s.Rate, s.Decay, s.Augment, s.Depth, s.Width = 0.1, 5e-4, true, 22, 2
+			s.Augment, s.Depth, s.Width, s.Every = true, 22, 2, 100
 			s.WarmUp = 200
 		}),
 	},
@@ -95,9 +95,9 @@ func Find(name string) (Task, error) {
 func defaults(change func(*Settings)) Settings {
 	s := Settings{
 		Method: "rigl", Sparsity: 0.9, Distribution: "erk", Block: "1x1",
-		Every: 100, DropFraction: 0.3, Until: 0.75,
-		Epochs: 3, Batch: 128, Optimizer: "sgd", Rate: 0.1, Schedule: "cosine", WarmUp: 0,
-		Momentum: 0.9, Nesterov: true, Decay: 1e-4, Seed: 1, SaveSeconds: 60,
+		Every: 50, DropFraction: 0.3, Until: 0.75,
+		Epochs: 3, Batch: 64, Optimizer: "sgd", Rate: 0.1, Schedule: "cosine", WarmUp: 0,
+		Momentum: 0.9, Nesterov: true, Decay: 5e-4, Seed: 1, SaveSeconds: 60,
 	}
 	change(&s)
 	return s
