@@ -2318,7 +2318,7 @@ done:
 	RET
 
 // func gemmPackPanelAVX2(dst *float32, src *float32, step int, ld int, n int, mask *[16]int32, bits int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·gemmPackPanelAVX2(SB), NOSPLIT, $0-56
 	MOVQ    dst+0(FP), AX
 	MOVQ    src+8(FP), CX
@@ -2334,6 +2334,7 @@ TEXT ·gemmPackPanelAVX2(SB), NOSPLIT, $0-56
 row:
 	VMASKMOVPS (CX), Y1, Y0
 	VMOVUPS    Y0, (AX)
+	PREFETCHT0 64(CX)
 	ADDQ       BX, CX
 	ADDQ       DX, AX
 	DECQ       SI
@@ -8099,7 +8100,7 @@ done:
 	RET
 
 // func gemmPackPanelAVX512(dst *float32, src *float32, step int, ld int, n int, mask *[16]int32, bits int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·gemmPackPanelAVX512(SB), NOSPLIT, $0-56
 	MOVQ  dst+0(FP), AX
 	MOVQ  src+8(FP), CX
@@ -8113,12 +8114,13 @@ TEXT ·gemmPackPanelAVX512(SB), NOSPLIT, $0-56
 	JE    done
 
 row:
-	VMOVUPS.Z (CX), K1, Z0
-	VMOVUPS   Z0, (AX)
-	ADDQ      BX, CX
-	ADDQ      DX, AX
-	DECQ      SI
-	JNE       row
+	VMOVUPS.Z  (CX), K1, Z0
+	VMOVUPS    Z0, (AX)
+	PREFETCHT0 64(CX)
+	ADDQ       BX, CX
+	ADDQ       DX, AX
+	DECQ       SI
+	JNE        row
 
 done:
 	VZEROUPPER

@@ -267,6 +267,7 @@ func (w width) packPanelA() {
 		VMASKMOVPS(Mem{Base: src}, mask, v)
 	}
 	VMOVUPS(v, Mem{Base: dst})
+	PREFETCHT0(Mem{Base: src, Disp: 64}) // the tiles that follow go on there
 	ADDQ(ld, src)
 	ADDQ(step, dst)
 	DECQ(n)
