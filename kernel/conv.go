@@ -89,7 +89,7 @@ func ConvDense(c Conv, W, X, Y []float32) {
 		GEMM(false, false, c.M, c.N(), c.C, 1, W, c.C, X, c.N(), 0, Y, c.N())
 		return
 	}
-	t := takeConv(c, convForward, X, Y)
+	t := takeConv(c, convForward, false, X, Y)
 	t.packed = takePackedWeights(false, c.M, c.K(), W, c.K())
 	t.do()
 }
@@ -103,7 +103,7 @@ func ConvSparse(c Conv, W *CSR, X, Y []float32) {
 		SpMM(W, c.N(), X, c.N(), false, Y, c.N())
 		return
 	}
-	t := takeConv(c, convForward, X, Y)
+	t := takeConv(c, convForward, true, X, Y)
 	t.w = W
 	t.do()
 }
@@ -122,7 +122,7 @@ func ConvDenseGradX(c Conv, W, dY []float32, acc bool, dX []float32) {
 		GEMM(true, false, c.C, c.N(), c.M, 1, W, c.C, dY, c.N(), beta, dX, c.N())
 		return
 	}
-	t := takeConv(c, convGradX, dX, dY)
+	t := takeConv(c, convGradX, false, dX, dY)
 	t.acc = acc
 	t.packed = takePackedWeights(true, c.K(), c.M, W, c.K())
 	t.do()
@@ -139,7 +139,7 @@ func ConvSparseGradX(c Conv, W *CSR, T *Twin, dY []float32, acc bool, dX []float
 		return
 	}
 	T.Refresh(W)
-	t := takeConv(c, convGradX, dX, dY)
+	t := takeConv(c, convGradX, true, dX, dY)
 	t.acc, t.w, t.twin = acc, W, T
 	t.do()
 }
@@ -149,7 +149,7 @@ func ConvDenseGradW(c Conv, X, dY, dW []float32) {
 	c = c.norm()
 	c.check("ConvDenseGradW", X, dY)
 	c.checkWeights("ConvDenseGradW", len(dW))
-	t := takeConv(c, convGradW, X, dY)
+	t := takeConv(c, convGradW, false, X, dY)
 	t.gradW(dW)
 }
 
@@ -162,7 +162,7 @@ func ConvSparseGradW(c Conv, W *CSR, X, dY, dW []float32) {
 	if len(dW) != len(W.Values) {
 		panic(fmt.Sprintf("kernel: ConvSparseGradW: gradient of %d values for %d weights", len(dW), len(W.Values)))
 	}
-	t := takeConv(c, convGradW, X, dY)
+	t := takeConv(c, convGradW, true, X, dY)
 	t.w = W
 	t.gradW(dW)
 }
@@ -198,7 +198,7 @@ type convTask struct {
 
 var convTasks = sync.Pool{New: func() any { return new(convTask) }}
 
-func takeConv(c Conv, op convOp, x, y []float32) *convTask {
+func takeConv(c Conv, op convOp, sparse bool, x, y []float32) *convTask {
 	t := convTasks.Get().(*convTask)
 	*t = convTask{Conv: c, op: op, x: x, y: y, parts: t.parts, rowOffsets: t.rowOffsets[:0]}
 	t.oh, t.ow, t.n, t.k = c.OutH(), c.OutW(), c.N(), c.K()
@@ -207,6 +207,9 @@ func takeConv(c Conv, op convOp, x, y []float32) *convTask {
 	t.plane = t.hp * t.wq * c.StrideW
 	// A tile of col that fits the second-level cache beside the weights.
 	t.tile = min(max(72<<10/max(t.k, 1)/32*32, 64), 256)
+	if sparse {
+		t.tile = convSparseCols
+	}
 	t.images = 1
 	if area := t.oh * t.ow; area > 0 {
 		t.images = max(1, (256+area-1)/area)
@@ -229,6 +232,10 @@ func takeConv(c Conv, op convOp, x, y []float32) *convTask {
 	}
 	return t
 }
+
+// convSparseCols is how many columns a tile of a sparse convolution has: about as many
+// as the sparse kernels do at once, so that they need not pack it again.
+const convSparseCols = 88
 
 // convParts is the most chunks of a weight gradient, each of which has a sum of its own.
 const convParts = 8
@@ -280,7 +287,6 @@ func (t *convTask) gradW(dW []float32) {
 type convScratch struct {
 	images []float32 // bordered images [C, images, plane]
 	col    []float32 // [K, tile]
-	tile   []float32 // [M, tile] of Y or dY
 	runs   []convRun
 	groups []int32 // where each 8 columns of a tile begin in a bordered image
 }
@@ -304,7 +310,6 @@ func (t *convTask) Run(chunk int) {
 	b1 := min(b0+t.images, t.B)
 	s.images = resize(s.images, t.C*t.images*t.plane+8)
 	s.col = resize(s.col, t.k*t.tile)
-	s.tile = resize(s.tile, t.M*t.tile)
 	if t.op == convGradX {
 		clear(s.images)
 	} else {
@@ -324,42 +329,30 @@ func (t *convTask) Run(chunk int) {
 
 // doTile computes width columns from n on.
 func (t *convTask) doTile(s *convScratch, chunk, n, width int) {
-	col, tile := s.col[:t.k*width], s.tile[:t.M*width]
+	col, y := s.col[:t.k*width], t.y[n:]
 	switch t.op {
 	case convForward:
 		t.gather(s, col, width)
 		if t.w == nil {
-			gemmPackedSerial(t.packed, width, col, width, 0, t.y[n:], t.n)
-			return
-		}
-		spmmSerial(t.w, width, col, width, false, tile, width)
-		for m := range t.M {
-			copy(t.y[m*t.n+n:], tile[m*width:(m+1)*width])
+			gemmPackedSerial(t.packed, width, col, width, 0, y, t.n)
+		} else {
+			spmmSerial(t.w, width, col, width, false, y, t.n)
 		}
 	case convGradX:
-		t.takeTile(tile, n, width)
 		if t.w == nil {
-			gemmPackedSerial(t.packed, width, tile, width, 0, col, width)
+			gemmPackedSerial(t.packed, width, y, t.n, 0, col, width)
 		} else {
-			spmmtSerial(t.twin, width, tile, width, false, col, width)
+			spmmtSerial(t.twin, width, y, t.n, false, col, width)
 		}
 		t.scatter(s, col, width)
 	case convGradW:
 		t.gather(s, col, width)
-		t.takeTile(tile, n, width)
 		part := t.parts[chunk*t.size : (chunk+1)*t.size]
 		if t.w == nil {
-			gemmSerial(false, true, t.M, t.k, width, 1, tile, width, col, width, 1, part, t.k)
+			gemmSerial(false, true, t.M, t.k, width, 1, y, t.n, col, width, 1, part, t.k)
 		} else {
-			sddmmSerial(t.w, width, tile, width, col, width, part)
+			sddmmSerial(t.w, width, y, t.n, col, width, part)
 		}
-	}
-}
-
-// takeTile copies width columns of dY from n on.
-func (t *convTask) takeTile(tile []float32, n, width int) {
-	for m := range t.M {
-		copy(tile[m*width:(m+1)*width], t.y[m*t.n+n:])
 	}
 }
 
@@ -426,52 +419,65 @@ func (t *convTask) scatter(s *convScratch, col []float32, width int) {
 // border copies images b0 to b1 of X into zero-bordered ones.
 func (t *convTask) border(images []float32, b0, b1 int) {
 	clear(images)
-	for c := range t.C {
-		for b := b0; b < b1; b++ {
-			image := images[(c*t.images+b-b0)*t.plane:][:t.plane]
-			from := t.x[(c*t.B+b)*t.H*t.W:][:t.H*t.W]
-			for h := range t.H {
-				row := image[(h+t.PadH)*t.StrideW*t.wq:][:t.StrideW*t.wq]
-				if t.StrideW == 1 {
-					copy(row[t.PadW:], from[h*t.W:(h+1)*t.W])
-					continue
-				}
-				for w, v := range from[h*t.W : (h+1)*t.W] {
-					p := w + t.PadW
-					row[p%t.StrideW*t.wq+p/t.StrideW] = v
-				}
+	t.rows(images, b0, b1, func(row, x []float32) {
+		if t.StrideW == 1 {
+			copy(row[t.PadW:], x)
+			return
+		}
+		for f := range t.StrideW {
+			w, to := t.phase(row, f)
+			for i := 0; w < len(x); i, w = i+1, w+t.StrideW {
+				to[i] = x[w]
 			}
 		}
-	}
+	})
 }
 
 // unborder writes the inner parts of bordered images to images b0 to b1 of X, or adds
 // them.
 func (t *convTask) unborder(images []float32, b0, b1 int) {
+	t.rows(images, b0, b1, func(row, x []float32) {
+		switch {
+		case t.StrideW == 1 && t.acc:
+			vec.add(&x[0], &x[0], &row[t.PadW], len(x))
+		case t.StrideW == 1:
+			copy(x, row[t.PadW:])
+		default:
+			for f := range t.StrideW {
+				w, from := t.phase(row, f)
+				for i := 0; w < len(x); i, w = i+1, w+t.StrideW {
+					if t.acc {
+						x[w] += from[i]
+					} else {
+						x[w] = from[i]
+					}
+				}
+			}
+		}
+	})
+}
+
+// phase returns the first column of X that phase f of a bordered row holds, and the
+// place of that column and those StrideW further.
+func (t *convTask) phase(row []float32, f int) (w int, at []float32) {
+	p := f // place in the bordered row
+	for p < t.PadW {
+		p += t.StrideW
+	}
+	return p - t.PadW, row[f*t.wq+p/t.StrideW:]
+}
+
+// rows calls f for every row of X of images b0 to b1 and the bordered row it stands in.
+func (t *convTask) rows(images []float32, b0, b1 int, f func(row, x []float32)) {
+	if t.W == 0 {
+		return
+	}
 	for c := range t.C {
 		for b := b0; b < b1; b++ {
 			image := images[(c*t.images+b-b0)*t.plane:][:t.plane]
-			to := t.x[(c*t.B+b)*t.H*t.W:][:t.H*t.W]
+			x := t.x[(c*t.B+b)*t.H*t.W:][:t.H*t.W]
 			for h := range t.H {
-				row := image[(h+t.PadH)*t.StrideW*t.wq:][:t.StrideW*t.wq]
-				out := to[h*t.W : (h+1)*t.W]
-				switch {
-				case t.StrideW == 1 && t.acc:
-					for w, v := range row[t.PadW : t.PadW+t.W] {
-						out[w] += v
-					}
-				case t.StrideW == 1:
-					copy(out, row[t.PadW:])
-				default:
-					for w := range out {
-						p := w + t.PadW
-						v := row[p%t.StrideW*t.wq+p/t.StrideW]
-						if t.acc {
-							v += out[w]
-						}
-						out[w] = v
-					}
-				}
+				f(image[(h+t.PadH)*t.StrideW*t.wq:][:t.StrideW*t.wq], x[h*t.W:(h+1)*t.W])
 			}
 		}
 	}

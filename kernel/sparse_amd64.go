@@ -204,6 +204,9 @@ func (p *product) packsX(v *view, lo, hi int) bool {
 	if p.n < p.u.lanes {
 		return true
 	}
+	if p.ldx == p.n && p.n%p.u.lanes == 0 && p.n <= 14*p.u.lanes && !badStride(p.ldx) {
+		return false // packed already
+	}
 	uses := packUses
 	if p.ldx >= 1024 { // a page or more from row to row: packing reads ahead
 		uses /= 2
