@@ -112,6 +112,24 @@ func showDefaults(parser *kong.Kong) {
 	if err != nil {
 		panic(err)
 	}
+	for _, verb := range parser.Model.Children {
+		for _, task := range verb.Children {
+			for _, flag := range task.Flags {
+				flag.Hidden = flag.Hidden || unused(task.Name, flag.Name)
+			}
+		}
+	}
+}
+
+// unused reports whether a setting means nothing to a task: it is not shown.
+func unused(task, flag string) bool {
+	switch flag {
+	case "width", "depth":
+		return task == "digits" || task == "mnist"
+	case "data":
+		return task == "digits"
+	}
+	return false
 }
 
 // helpFor names the command a parse error arose in.

@@ -8,8 +8,6 @@ import (
 	"github.com/seed073b5613/filigree/train"
 )
 
-const runsRoot = "runs"
-
 type runsCommand struct {
 	List  runsListCommand  `cmd:"" help:"List the runs, oldest first."`
 	Clean runsCleanCommand `cmd:"" help:"Remove finished runs and those older than 30 days."`
@@ -55,7 +53,7 @@ func (c *runsListCommand) Run(io console) error {
 		case r.Resumes:
 			state = "can resume"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\t%s\t%s\n", r.Path, r.Started.Format("2006-01-02 15:04"),
+		fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\t%s\t%s\n", show(r.Path), r.Started.Format("2006-01-02 15:04"),
 			r.Config["method"], state, accuracy, sparsity, byteCount(r.Bytes))
 	}
 	return w.Flush()
@@ -73,12 +71,12 @@ func (c *runsCleanCommand) Run(io console) error {
 			continue
 		}
 		if c.DryRun {
-			fmt.Fprintf(io.out, "would remove %s (%s)\n", r.Path, byteCount(r.Bytes))
+			fmt.Fprintf(io.out, "would remove %s (%s)\n", show(r.Path), byteCount(r.Bytes))
 		} else {
 			if err := train.Remove(r.Path); err != nil {
 				return err
 			}
-			fmt.Fprintf(io.out, "removed %s (%s)\n", r.Path, byteCount(r.Bytes))
+			fmt.Fprintf(io.out, "removed %s (%s)\n", show(r.Path), byteCount(r.Bytes))
 		}
 		removed, freed = removed+1, freed+r.Bytes
 	}

@@ -123,20 +123,25 @@ func TestTrainJSON(t *testing.T) {
 func TestWorkers(t *testing.T) {
 	dir := t.TempDir()
 	for _, n := range []string{"1", "2", "5"} {
+		if testing.Short() && n == "2" {
+			continue
+		}
 		if _, errs, code := execute(t, dir, append(small, "--run", n, "--threads", n)...); code != 0 {
 			t.Fatalf("%s workers: code %d: %s", n, code, errs)
 		}
 	}
-	checkSame(t, "2 workers", filepath.Join(dir, "2"), filepath.Join(dir, "1"))
+	if !testing.Short() {
+		checkSame(t, "2 workers", filepath.Join(dir, "2"), filepath.Join(dir, "1"))
+	}
 	checkSame(t, "5 workers", filepath.Join(dir, "5"), filepath.Join(dir, "1"))
 }
 
 // TestKill kills a training at random times with SIGKILL and resumes it, for
 // each method. It must end as one that was never broken.
 func TestKill(t *testing.T) {
-	methods := []string{"rigl", "magnitude", "static", "dense"}
+	methods, most := []string{"rigl", "magnitude", "static", "dense"}, 5
 	if testing.Short() {
-		methods = methods[:1]
+		methods, most = methods[:1], 2
 	}
 	for _, method := range methods {
 		t.Run(method, func(t *testing.T) {
@@ -158,7 +163,7 @@ func TestKill(t *testing.T) {
 					t.Fatal(err)
 				}
 				life := time.AfterFunc(time.Duration((0.2+0.6*rand.Float64())*float64(whole)), func() { cmd.Process.Kill() })
-				if kills >= 5 { // enough: let it finish
+				if kills >= most { // enough: let it finish
 					life.Stop()
 				}
 				err := cmd.Wait()

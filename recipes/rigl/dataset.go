@@ -2,7 +2,9 @@ package rigl
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 
 	"github.com/seed073b5613/filigree/data"
@@ -53,6 +55,9 @@ func open(task string, s Settings) (*dataset, error) {
 		d.ImageSet, err = data.CIFAR10(s.Data)
 	default:
 		err = fmt.Errorf("rigl: no data for %q", task)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; get it with: filigree fetch %s, or name its folder with --data", err, task)
 	}
 	if err != nil {
 		return nil, err

@@ -1,0 +1,58 @@
+package rigl
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestDefaultsAreValid(t *testing.T) {
+	for _, task := range Tasks() {
+		s := task.Default
+		if err := s.Validate(); err != nil {
+			t.Errorf("%s: %v", task.Name, err)
+		}
+	}
+	if _, err := Find("nothing"); err == nil || !strings.Contains(err.Error(), "digits, mnist, cifar10") {
+		t.Errorf("an unknown task: %v", err)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for flag, change := range map[string]func(*Settings){
+		"--sparsity 1":         func(s *Settings) { s.Sparsity = 1 },
+		"--sparsity NaN":       func(s *Settings) { s.Sparsity = math.NaN() },
+		"--rate +Inf":          func(s *Settings) { s.Rate = math.Inf(1) },
+		"--rate -1":            func(s *Settings) { s.Rate = -1 },
+		"--momentum 1":         func(s *Settings) { s.Momentum = 1 },
+		"--until 1.1":          func(s *Settings) { s.Until = 1.1 },
+		"--every 0":            func(s *Settings) { s.Every = 0 },
+		"--epochs 0":           func(s *Settings) { s.Epochs = 0 },
+		"--depth 21":           func(s *Settings) { s.Depth = 21 },
+		"--optimizer lion":     func(s *Settings) { s.Optimizer = "lion" },
+		"--save-seconds 86400": func(s *Settings) { s.SaveSeconds = 86400 },
+	} {
+		s := tasks[0].Default
+		change(&s)
+		if err := s.Validate(); err == nil || !strings.HasPrefix(err.Error(), flag) {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
+
+// TestRate checks the schedules a run can have at their corners.
+func TestRate(t *testing.T) {
+	for name, want := range map[string][3]float64{ // at 0, in the middle, in the last step
+		"constant": {0.1, 0.1, 0.1},
+		"cosine":   {0.1, 0.05, 0},
+		"step":     {0.1, 0.02, 0.1 / 125},
+	} {
+		j := &job{steps: 600, config: config{Settings: Settings{Rate: 0.1, Schedule: name}}}
+		rate := j.rate()
+		for i, step := range []int{0, 300, 599} {
+			if got := rate(step); math.Abs(got-want[i]) > 1e-4 {
+				t.Errorf("%s: rate %v at step %d, want %v", name, got, step, want[i])
+			}
+		}
+	}
+}
