@@ -377,22 +377,27 @@ func (t *convTask) layout(s *convScratch, first, width int) {
 	}
 }
 
-// The movers of columns of the level in use. groups holds where each 8 columns begin
-// in image: gather8 copies them to row, scatter8 adds row to them.
-var gather8, scatter8 func(row, image *float32, groups *int32, n int)
+// The movers of the level in use, nil for plain loops. groups holds where each 8 columns
+// begin in image, places where each of k rows does: gather8 copies them to rows, one after
+// the other, and scatter8 adds rows to them. copyRows8 and addRows8 move the rows of an
+// image, n times 8 floats each, strides in bytes.
+var (
+	gather8, scatter8   func(rows, image *float32, places *int, k int, groups *int32, n int)
+	copyRows8, addRows8 func(dst, src *float32, rows, n, dstStride, srcStride int)
+)
 
 func init() {
-	bind(Portable, func() { gather8, scatter8 = nil, nil })
+	bind(Portable, func() { gather8, scatter8, copyRows8, addRows8 = nil, nil, nil, nil })
 }
 
 // gather fills col [K, width].
 func (t *convTask) gather(s *convScratch, col []float32, width int) {
+	if gather8 != nil && len(s.groups) > 0 {
+		gather8(&col[0], &s.images[0], &t.rowOffsets[0], t.k, &s.groups[0], len(s.groups))
+		return
+	}
 	for k, off := range t.rowOffsets {
 		row := col[k*width : (k+1)*width]
-		if gather8 != nil && len(s.groups) > 0 {
-			gather8(&row[0], &s.images[off], &s.groups[0], len(s.groups))
-			continue
-		}
 		for _, r := range s.runs {
 			copy(row[r.at:r.at+r.n], s.images[off+r.from:])
 		}
@@ -401,12 +406,12 @@ func (t *convTask) gather(s *convScratch, col []float32, width int) {
 
 // scatter adds col [K, width] to the places it would be gathered from.
 func (t *convTask) scatter(s *convScratch, col []float32, width int) {
+	if scatter8 != nil && len(s.groups) > 0 {
+		scatter8(&col[0], &s.images[0], &t.rowOffsets[0], t.k, &s.groups[0], len(s.groups))
+		return
+	}
 	for k, off := range t.rowOffsets {
 		row := col[k*width : (k+1)*width]
-		if scatter8 != nil && len(s.groups) > 0 {
-			scatter8(&row[0], &s.images[off], &s.groups[0], len(s.groups))
-			continue
-		}
 		for _, r := range s.runs {
 			to := s.images[off+r.from:][:r.n]
 			for i, v := range row[r.at : r.at+r.n] {
@@ -419,42 +424,55 @@ func (t *convTask) scatter(s *convScratch, col []float32, width int) {
 // border copies images b0 to b1 of X into zero-bordered ones.
 func (t *convTask) border(images []float32, b0, b1 int) {
 	clear(images)
-	t.rows(images, b0, b1, func(row, x []float32) {
-		if t.StrideW == 1 {
-			copy(row[t.PadW:], x)
-			return
+	for i, x := range t.eachImage(b0, b1) {
+		image := images[i*t.plane:][:t.plane]
+		if t.StrideW == 1 && t.W%8 == 0 && copyRows8 != nil {
+			copyRows8(&image[t.PadH*t.wq+t.PadW], &x[0], t.H, t.W/8, 4*t.wq, 4*t.W)
+			continue
 		}
-		for f := range t.StrideW {
-			w, to := t.phase(row, f)
-			for i := 0; w < len(x); i, w = i+1, w+t.StrideW {
-				to[i] = x[w]
+		for h := range t.H {
+			row, from := t.row(image, h), x[h*t.W:(h+1)*t.W]
+			for f := range t.StrideW {
+				w, to := t.phase(row, f)
+				for i := 0; w < len(from); i, w = i+1, w+t.StrideW {
+					to[i] = from[w]
+				}
 			}
 		}
-	})
+	}
 }
 
 // unborder writes the inner parts of bordered images to images b0 to b1 of X, or adds
 // them.
 func (t *convTask) unborder(images []float32, b0, b1 int) {
-	t.rows(images, b0, b1, func(row, x []float32) {
-		switch {
-		case t.StrideW == 1 && t.acc:
-			vec.add(&x[0], &x[0], &row[t.PadW], len(x))
-		case t.StrideW == 1:
-			copy(x, row[t.PadW:])
-		default:
+	for i, x := range t.eachImage(b0, b1) {
+		image := images[i*t.plane:][:t.plane]
+		if t.StrideW == 1 && t.W%8 == 0 && copyRows8 != nil {
+			move := copyRows8
+			if t.acc {
+				move = addRows8
+			}
+			move(&x[0], &image[t.PadH*t.wq+t.PadW], t.H, t.W/8, 4*t.W, 4*t.wq)
+			continue
+		}
+		for h := range t.H {
+			row, to := t.row(image, h), x[h*t.W:(h+1)*t.W]
+			if !t.acc {
+				clear(to)
+			}
 			for f := range t.StrideW {
 				w, from := t.phase(row, f)
-				for i := 0; w < len(x); i, w = i+1, w+t.StrideW {
-					if t.acc {
-						x[w] += from[i]
-					} else {
-						x[w] = from[i]
-					}
+				for i := 0; w < len(to); i, w = i+1, w+t.StrideW {
+					to[w] += from[i]
 				}
 			}
 		}
-	})
+	}
+}
+
+// row returns the row of a bordered image in which row h of X stands, all its phases.
+func (t *convTask) row(image []float32, h int) []float32 {
+	return image[(h+t.PadH)*t.StrideW*t.wq:][:t.StrideW*t.wq]
 }
 
 // phase returns the first column of X that phase f of a bordered row holds, and the
@@ -464,20 +482,23 @@ func (t *convTask) phase(row []float32, f int) (w int, at []float32) {
 	for p < t.PadW {
 		p += t.StrideW
 	}
-	return p - t.PadW, row[f*t.wq+p/t.StrideW:]
+	return p - t.PadW, row[min(f*t.wq+p/t.StrideW, len(row)):]
 }
 
-// rows calls f for every row of X of images b0 to b1 and the bordered row it stands in.
-func (t *convTask) rows(images []float32, b0, b1 int, f func(row, x []float32)) {
-	if t.W == 0 {
-		return
-	}
-	for c := range t.C {
-		for b := b0; b < b1; b++ {
-			image := images[(c*t.images+b-b0)*t.plane:][:t.plane]
-			x := t.x[(c*t.B+b)*t.H*t.W:][:t.H*t.W]
-			for h := range t.H {
-				f(image[(h+t.PadH)*t.StrideW*t.wq:][:t.StrideW*t.wq], x[h*t.W:(h+1)*t.W])
+// eachImage yields the channels of images b0 to b1 of X with their place among the
+// bordered ones.
+func (t *convTask) eachImage(b0, b1 int) func(yield func(i int, x []float32) bool) {
+	return func(yield func(i int, x []float32) bool) {
+		area := t.H * t.W
+		if area == 0 {
+			return
+		}
+		for c := range t.C {
+			for b := b0; b < b1; b++ {
+				at := (c*t.B + b) * area
+				if !yield(c*t.images+b-b0, t.x[at:at+area]) {
+					return
+				}
 			}
 		}
 	}

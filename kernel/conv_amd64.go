@@ -3,5 +3,8 @@
 package kernel
 
 func init() {
-	bind(AVX2, func() { gather8, scatter8 = gather8AVX2, scatter8AVX2 })
+	bind(AVX2, func() {
+		gather8, scatter8 = gather8AVX2, scatter8AVX2
+		copyRows8, addRows8 = copyRows8AVX2, addRows8AVX2
+	})
 }

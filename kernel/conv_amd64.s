@@ -4,94 +4,187 @@
 
 #include "textflag.h"
 
-// func gather8AVX2(row *float32, image *float32, groups *int32, n int)
+// func gather8AVX2(rows *float32, image *float32, places *int, k int, groups *int32, n int)
 // Requires: AVX
-TEXT ·gather8AVX2(SB), NOSPLIT, $0-32
-	MOVQ row+0(FP), AX
-	MOVQ image+8(FP), CX
-	MOVQ groups+16(FP), DX
-	MOVQ n+24(FP), BX
+TEXT ·gather8AVX2(SB), NOSPLIT, $0-48
+	MOVQ  rows+0(FP), AX
+	MOVQ  image+8(FP), CX
+	MOVQ  places+16(FP), DX
+	MOVQ  k+24(FP), BX
+	MOVQ  groups+32(FP), SI
+	MOVQ  n+40(FP), DI
+	TESTQ BX, BX
+	JE    done
+
+row:
+	MOVQ (DX), R12
+	ADDQ $0x08, DX
+	LEAQ (CX)(R12*4), R12
+	MOVQ SI, R13
+	MOVQ DI, R14
 
 four:
-	SUBQ    $0x04, BX
+	SUBQ    $0x04, R14
 	JL      rest
-	MOVLQSX (DX), SI
-	MOVLQSX 4(DX), DI
-	MOVLQSX 8(DX), R8
-	MOVLQSX 12(DX), R9
-	VMOVUPS (CX)(SI*4), Y0
+	MOVLQSX (R13), R8
+	MOVLQSX 4(R13), R9
+	MOVLQSX 8(R13), R10
+	MOVLQSX 12(R13), R11
+	VMOVUPS (R12)(R8*4), Y0
 	VMOVUPS Y0, (AX)
-	VMOVUPS (CX)(DI*4), Y0
+	VMOVUPS (R12)(R9*4), Y0
 	VMOVUPS Y0, 32(AX)
-	VMOVUPS (CX)(R8*4), Y0
+	VMOVUPS (R12)(R10*4), Y0
 	VMOVUPS Y0, 64(AX)
-	VMOVUPS (CX)(R9*4), Y0
+	VMOVUPS (R12)(R11*4), Y0
 	VMOVUPS Y0, 96(AX)
-	ADDQ    $0x10, DX
+	ADDQ    $0x10, R13
 	ADDQ    $0x00000080, AX
 	JMP     four
 
 rest:
-	ADDQ $0x04, BX
-	JE   done
+	ADDQ $0x04, R14
+	JE   next
 
 one:
-	MOVLQSX (DX), SI
-	VMOVUPS (CX)(SI*4), Y0
+	MOVLQSX (R13), R8
+	VMOVUPS (R12)(R8*4), Y0
 	VMOVUPS Y0, (AX)
-	ADDQ    $0x04, DX
+	ADDQ    $0x04, R13
 	ADDQ    $0x20, AX
-	DECQ    BX
+	DECQ    R14
 	JNE     one
+
+next:
+	DECQ BX
+	JNE  row
 
 done:
 	VZEROUPPER
 	RET
 
-// func scatter8AVX2(row *float32, image *float32, groups *int32, n int)
+// func scatter8AVX2(rows *float32, image *float32, places *int, k int, groups *int32, n int)
 // Requires: AVX
-TEXT ·scatter8AVX2(SB), NOSPLIT, $0-32
-	MOVQ row+0(FP), AX
-	MOVQ image+8(FP), CX
-	MOVQ groups+16(FP), DX
-	MOVQ n+24(FP), BX
+TEXT ·scatter8AVX2(SB), NOSPLIT, $0-48
+	MOVQ  rows+0(FP), AX
+	MOVQ  image+8(FP), CX
+	MOVQ  places+16(FP), DX
+	MOVQ  k+24(FP), BX
+	MOVQ  groups+32(FP), SI
+	MOVQ  n+40(FP), DI
+	TESTQ BX, BX
+	JE    done
+
+row:
+	MOVQ (DX), R12
+	ADDQ $0x08, DX
+	LEAQ (CX)(R12*4), R12
+	MOVQ SI, R13
+	MOVQ DI, R14
 
 four:
-	SUBQ    $0x04, BX
+	SUBQ    $0x04, R14
 	JL      rest
-	MOVLQSX (DX), SI
-	MOVLQSX 4(DX), DI
-	MOVLQSX 8(DX), R8
-	MOVLQSX 12(DX), R9
+	MOVLQSX (R13), R8
+	MOVLQSX 4(R13), R9
+	MOVLQSX 8(R13), R10
+	MOVLQSX 12(R13), R11
 	VMOVUPS (AX), Y0
-	VADDPS  (CX)(SI*4), Y0, Y0
-	VMOVUPS Y0, (CX)(SI*4)
+	VADDPS  (R12)(R8*4), Y0, Y0
+	VMOVUPS Y0, (R12)(R8*4)
 	VMOVUPS 32(AX), Y0
-	VADDPS  (CX)(DI*4), Y0, Y0
-	VMOVUPS Y0, (CX)(DI*4)
+	VADDPS  (R12)(R9*4), Y0, Y0
+	VMOVUPS Y0, (R12)(R9*4)
 	VMOVUPS 64(AX), Y0
-	VADDPS  (CX)(R8*4), Y0, Y0
-	VMOVUPS Y0, (CX)(R8*4)
+	VADDPS  (R12)(R10*4), Y0, Y0
+	VMOVUPS Y0, (R12)(R10*4)
 	VMOVUPS 96(AX), Y0
-	VADDPS  (CX)(R9*4), Y0, Y0
-	VMOVUPS Y0, (CX)(R9*4)
-	ADDQ    $0x10, DX
+	VADDPS  (R12)(R11*4), Y0, Y0
+	VMOVUPS Y0, (R12)(R11*4)
+	ADDQ    $0x10, R13
 	ADDQ    $0x00000080, AX
 	JMP     four
 
 rest:
-	ADDQ $0x04, BX
-	JE   done
+	ADDQ $0x04, R14
+	JE   next
 
 one:
-	MOVLQSX (DX), SI
+	MOVLQSX (R13), R8
 	VMOVUPS (AX), Y0
-	VADDPS  (CX)(SI*4), Y0, Y0
-	VMOVUPS Y0, (CX)(SI*4)
-	ADDQ    $0x04, DX
+	VADDPS  (R12)(R8*4), Y0, Y0
+	VMOVUPS Y0, (R12)(R8*4)
+	ADDQ    $0x04, R13
 	ADDQ    $0x20, AX
-	DECQ    BX
+	DECQ    R14
 	JNE     one
+
+next:
+	DECQ BX
+	JNE  row
+
+done:
+	VZEROUPPER
+	RET
+
+// func copyRows8AVX2(dst *float32, src *float32, rows int, n int, dstStride int, srcStride int)
+// Requires: AVX
+TEXT ·copyRows8AVX2(SB), NOSPLIT, $0-48
+	MOVQ  dst+0(FP), AX
+	MOVQ  src+8(FP), CX
+	MOVQ  rows+16(FP), DX
+	MOVQ  n+24(FP), BX
+	MOVQ  dstStride+32(FP), SI
+	MOVQ  srcStride+40(FP), DI
+	SHLQ  $0x05, BX
+	TESTQ DX, DX
+	JE    done
+
+row:
+	XORQ R8, R8
+
+eight:
+	VMOVUPS (CX)(R8*1), Y0
+	VMOVUPS Y0, (AX)(R8*1)
+	ADDQ    $0x20, R8
+	CMPQ    R8, BX
+	JL      eight
+	ADDQ    SI, AX
+	ADDQ    DI, CX
+	DECQ    DX
+	JNE     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func addRows8AVX2(dst *float32, src *float32, rows int, n int, dstStride int, srcStride int)
+// Requires: AVX
+TEXT ·addRows8AVX2(SB), NOSPLIT, $0-48
+	MOVQ  dst+0(FP), AX
+	MOVQ  src+8(FP), CX
+	MOVQ  rows+16(FP), DX
+	MOVQ  n+24(FP), BX
+	MOVQ  dstStride+32(FP), SI
+	MOVQ  srcStride+40(FP), DI
+	SHLQ  $0x05, BX
+	TESTQ DX, DX
+	JE    done
+
+row:
+	XORQ R8, R8
+
+eight:
+	VMOVUPS (CX)(R8*1), Y0
+	VADDPS  (AX)(R8*1), Y0, Y0
+	VMOVUPS Y0, (AX)(R8*1)
+	ADDQ    $0x20, R8
+	CMPQ    R8, BX
+	JL      eight
+	ADDQ    SI, AX
+	ADDQ    DI, CX
+	DECQ    DX
+	JNE     row
 
 done:
 	VZEROUPPER

@@ -4,12 +4,22 @@
 
 package kernel
 
-// gather8 copies the 8 floats at each of n places of an image to row, one after the other.
+// gather8 copies to each of k rows the 8 floats at each of n places of an image, counted from the row's own place in it.
 //
 //go:noescape
-func gather8AVX2(row *float32, image *float32, groups *int32, n int)
+func gather8AVX2(rows *float32, image *float32, places *int, k int, groups *int32, n int)
 
-// scatter8 adds each 8 floats of row to those at one of n places of an image.
+// scatter8 adds each 8 floats of each of k rows to those at one of n places of an image, counted from the row's own place in it.
 //
 //go:noescape
-func scatter8AVX2(row *float32, image *float32, groups *int32, n int)
+func scatter8AVX2(rows *float32, image *float32, places *int, k int, groups *int32, n int)
+
+// copyRows8 copies rows of n times 8 floats between places dstStride and srcStride bytes apart.
+//
+//go:noescape
+func copyRows8AVX2(dst *float32, src *float32, rows int, n int, dstStride int, srcStride int)
+
+// addRows8 adds rows of n times 8 floats, srcStride bytes apart, to those dstStride bytes apart.
+//
+//go:noescape
+func addRows8AVX2(dst *float32, src *float32, rows int, n int, dstStride int, srcStride int)
