@@ -195,11 +195,16 @@ func (p *product) span(first, vectors int) span {
 	return s
 }
 
-// ragged reports whether rows are too short or too badly placed for vectors.
+// badStride reports whether rows lie so far apart that their starts share few sets
+// of the first-level cache. Y is then summed up in a packed tile.
 func badStride(ld int) bool { return ld%256 == 0 && ld > 0 }
 
 // packsX decides whether X is packed: always where vectors would leave its rows;
-// else where rows are used often enough to pay for it.
+// else where rows are used often enough to pay for it. Measured in operations a
+// cycle, 512×512×196, 90 %, AVX2 on Zen 3, without packing and with it, for rows
+// 208, 196 and 1024 floats apart (whole lines, ragged, 4 KiB): 12.5, 11.0 and 8.3
+// against 15.9, 13.5 and 14.3 for single rows; for blocks of 4 only 4 KiB gained,
+// 14.2 against 15.9.
 func (p *product) packsX(v *view, lo, hi int) bool {
 	if p.n < p.u.lanes {
 		return true
