@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seed073b5613/filigree/kernel"
+	"github.com/seed073b5613/filigree/tensor"
 )
 
 type conv struct {
@@ -87,5 +88,46 @@ func (o *conv) weightGrad(t *Tape, x, dy []float32) {
 	if all != nil {
 		w.Scan(0, all)
 		t.give(all)
+	}
+}
+
+// Conv1D is [Conv2D] of x [C, B, T] along T; the result is [M, B, OT].
+func Conv1D(t *Tape, x *Var, w *Weight, bias, dbias []float32, shape kernel.Conv) *Var {
+	s := x.Value.Shape
+	if len(s) != 3 {
+		panic(fmt.Sprintf("grad: Conv1D: x is %v, want [C, B, T]", s))
+	}
+	y := Conv2D(t, Reshape(t, x, s[0], s[1], 1, s[2]), w, bias, dbias, shape)
+	o := y.Value.Shape
+	return Reshape(t, y, o[0], o[1], o[3])
+}
+
+type reshape struct{ x, out *Var }
+
+// Reshape returns the elements of x in another shape of the same size, without copying.
+func Reshape(t *Tape, x *Var, shape ...int) *Var {
+	if tensor.Size(shape) != len(x.Value.Data) {
+		panic(fmt.Sprintf("grad: Reshape: x is %v, want %v", x.Value.Shape, shape))
+	}
+	if t == nil {
+		return &Var{Value: tensor.Of(x.Value.Data, shape...)}
+	}
+	out := t.slot()
+	out.view.Data, out.view.Shape = x.Value.Data, append(out.view.Shape[:0], shape...)
+	out.Value = &out.view
+	if t.wants(x) {
+		out.wanted = true
+		*next[reshape](t) = reshape{x, out}
+	}
+	return out
+}
+
+func (o *reshape) outs() *Var { return o.out }
+
+func (o *reshape) back(t *Tape) {
+	if dx, acc := t.GradOf(o.x); acc {
+		kernel.AddTo(dx, o.out.Grad.Data)
+	} else {
+		copy(dx, o.out.Grad.Data)
 	}
 }

@@ -93,11 +93,21 @@ func normCase(relu bool) opCase {
 	}}
 }
 
+func unaryCase(f func(*Tape, *Var) *Var) opCase {
+	return opCase{"unary", [][]int{{4, 5}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, f(t, in[0]), in[0]) })}
+}
+
 var opCases = []opCase{
 	linearCase("dense"), linearCase("masked"), linearCase("sparse"), linearCase("block"),
 	convCase("dense", kernel.Conv{C: 3, M: 4, KH: 3, KW: 3, PadH: 1, PadW: 1}),
 	convCase("sparse", kernel.Conv{C: 2, M: 5, KH: 3, KW: 3, PadH: 1, PadW: 1, StrideH: 2, StrideW: 2}),
 	convCase("block", kernel.Conv{C: 3, M: 8, KH: 1, KW: 1}),
+	{"reshape", [][]int{{3, 2, 8}}, func(rng *rand.Rand) (func(*Tape, []*Var) *Var, []Slot) {
+		w, slot := weight(rng, "sparse", 4, 9)
+		return func(t *Tape, in []*Var) *Var {
+			return Conv1D(t, in[0], w, nil, nil, kernel.Conv{C: 3, M: 4, KH: 1, KW: 3, PadW: 2, DilationW: 2})
+		}, []Slot{slot}
+	}},
 	normCase(false),
 	{"relu", [][]int{{4, 5}}, plain(func(t *Tape, in []*Var) *Var { return ReLU(t, in[0]) })},
 	{"add", [][]int{{4, 5}, {4, 5}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, in[0], in[1]) })},
@@ -105,6 +115,26 @@ var opCases = []opCase{
 	{"globalAvgPool", [][]int{{3, 2, 4, 5}}, plain(func(t *Tape, in []*Var) *Var { return GlobalAvgPool(t, in[0]) })},
 	{"crossEntropy", [][]int{{5, 4}}, plain(func(t *Tape, in []*Var) *Var { return CrossEntropy(t, in[0], []int32{0, 4, 2, 2}, 0) })},
 	{"crossEntropy", [][]int{{5, 3}}, plain(func(t *Tape, in []*Var) *Var { return CrossEntropy(t, in[0], []int32{1, 4, 2}, 0.1) })},
+	unaryCase(Tanh), unaryCase(Sigmoid), unaryCase(ReLU6), unaryCase(GELU), unaryCase(SiLU),
+	{"leakyReLU", [][]int{{4, 5}}, plain(func(t *Tape, in []*Var) *Var { return LeakyReLU(t, in[0], 0.2) })},
+	{"dropout", [][]int{{4, 5}}, plain(func(t *Tape, in []*Var) *Var { return Dropout(t, in[0], 0.3, rand.New(rand.NewPCG(1, 2))) })},
+	{"flatten", [][]int{{3, 2, 2, 4}}, plain(func(t *Tape, in []*Var) *Var { return Flatten(t, in[0]) })},
+	{"maxPool", [][]int{{2, 2, 4, 6}}, plain(func(t *Tape, in []*Var) *Var {
+		return MaxPool(t, in[0], kernel.Conv{KH: 2, KW: 2, StrideH: 2, StrideW: 2})
+	})},
+	{"avgPool", [][]int{{2, 2, 5, 6}}, plain(func(t *Tape, in []*Var) *Var {
+		return AvgPool(t, in[0], kernel.Conv{KH: 3, KW: 3, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1})
+	})},
+	{"depthwise", [][]int{{3, 2, 5, 6}}, func(rng *rand.Rand) (func(*Tape, []*Var) *Var, []Slot) {
+		w, dw := normal(rng, 27), make([]float32, 27)
+		return func(t *Tape, in []*Var) *Var {
+			return DepthwiseConv2D(t, in[0], w, dw, kernel.Conv{KH: 3, KW: 3, PadH: 1, PadW: 1})
+		}, []Slot{{"weight", w, dw}}
+	}},
+	{"layerNorm", [][]int{{5, 2, 3}}, func(rng *rand.Rand) (func(*Tape, []*Var) *Var, []Slot) {
+		g, b, dg, db := normal(rng, 5), normal(rng, 5), make([]float32, 5), make([]float32, 5)
+		return func(t *Tape, in []*Var) *Var { return LayerNorm(t, in[0], g, b, dg, db, 1e-2) }, []Slot{{"gamma", g, dg}, {"beta", b, db}}
+	}},
 	{"custom", [][]int{{3, 2}}, plain(func(t *Tape, in []*Var) *Var {
 		out := t.New(3, 2)
 		for i, v := range in[0].Value.Data {

@@ -21,7 +21,8 @@ type Var struct {
 	wanted bool // an operation below needs the gradient
 	leaf   bool // made by Input or Leaf: its gradient outlives Backward
 	grad   tensor.Tensor
-	value  tensor.Tensor
+	value  tensor.Tensor // the tape's own buffer
+	view   tensor.Tensor // or a view of another
 }
 
 // Tape records operations. A nil tape is inference with fresh buffers. A Tape is

@@ -148,6 +148,14 @@ func GELUGrad(acc bool, dx, dy, x []float32) {
 	})
 }
 
+// SiLUGrad computes the gradient of SiLU at x; it adds to dx where acc is true.
+func SiLUGrad(acc bool, dx, dy, x []float32) {
+	gradBy("SiLUGrad", acc, dx, dy, x, func(dy, x float32) float32 {
+		s := sigmoid64(float64(x))
+		return dy * float32(s+float64(x)*s*(1-s))
+	})
+}
+
 // LeakyReLU computes dst = x where x > 0, else slope·x.
 func LeakyReLU(slope float32, dst, x []float32) {
 	for i, v := range x {

@@ -44,3 +44,53 @@ type GlobalAvgPool struct{}
 
 // Forward applies the function.
 func (GlobalAvgPool) Forward(t *grad.Tape, x *grad.Var) *grad.Var { return grad.GlobalAvgPool(t, x) }
+
+// Conv1D is a convolution of x [C, B, T] along T: [M, B, (T + 2·Pad - Dilation·(K-1) - 1)/Stride + 1].
+type Conv1D struct {
+	Weight                *Param // [M, C, K]
+	Bias                  *Param // [M], or nil
+	Stride, Pad, Dilation int    // strides and dilations of 0 are 1
+}
+
+// NewConv1D returns a convolution of C to M channels with a kernel of the given size,
+// He-normal weights and no bias.
+func NewConv1D(C, M, size, stride, pad, dilation int, rng *rand.Rand) *Conv1D {
+	l := &Conv1D{Weight: NewParam(M, C, size), Stride: stride, Pad: pad, Dilation: dilation}
+	l.Weight.Prunable = true
+	HeNormal(l.Weight, rng)
+	return l
+}
+
+// Forward returns y. It panics unless x is [C, B, T] and not shorter than the kernel.
+func (l *Conv1D) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
+	s := l.Weight.Shape
+	shape := kernel.Conv{M: s[0], C: s[1], KH: 1, KW: s[2], StrideW: l.Stride, PadW: l.Pad, DilationW: l.Dilation}
+	y := grad.Conv1D(t, x, l.Weight.bound(t), l.Bias.values(), l.Bias.gradFor(t), shape)
+	l.Weight.Uses = y.Value.Shape[2]
+	return y
+}
+
+// DepthwiseConv2D is a convolution of each channel of x [C, B, H, W] with a filter of its
+// own (Howard et al. 2017, section 3.1). Its weights are few and stay dense.
+type DepthwiseConv2D struct {
+	Weight      *Param // [C, KH, KW]
+	Stride, Pad int
+}
+
+// NewDepthwiseConv2D returns a depth-wise convolution of C channels with size×size filters
+// and He-normal weights.
+func NewDepthwiseConv2D(C, size, stride, pad int, rng *rand.Rand) *DepthwiseConv2D {
+	l := &DepthwiseConv2D{Weight: NewParam(C, size, size), Stride: stride, Pad: pad}
+	HeNormal(l.Weight, rng)
+	return l
+}
+
+// Forward returns y, of shape [C, B, OH, OW].
+func (l *DepthwiseConv2D) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
+	s := l.Weight.Shape
+	shape := window(s[1], l.Stride, l.Pad)
+	shape.KW = s[2]
+	y := grad.DepthwiseConv2D(t, x, l.Weight.values(), l.Weight.gradFor(t), shape)
+	l.Weight.Uses = y.Value.Shape[2] * y.Value.Shape[3]
+	return y
+}

@@ -13,3 +13,16 @@ func HeNormal(p *Param, rng *rand.Rand) {
 		p.Dense.Data[i] = float32(rng.NormFloat64() * scale)
 	}
 }
+
+// GlorotUniform fills p with values from [-a, a], a = √(6/(K + M·area)), where area is the
+// number of taps of a filter (Glorot and Bengio 2010, eq. 16).
+func GlorotUniform(p *Param, rng *rand.Rand) {
+	area := 1
+	for _, n := range p.Shape[min(2, len(p.Shape)):] {
+		area *= n
+	}
+	a := math.Sqrt(6 / float64(p.K()+p.M()*area))
+	for i := range p.Dense.Data {
+		p.Dense.Data[i] = float32((2*rng.Float64() - 1) * a)
+	}
+}

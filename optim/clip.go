@@ -31,3 +31,16 @@ func ClipNorm(ps []*nn.Param, limit float64) float64 {
 	}
 	return norm
 }
+
+// ClipValue limits each derivative of ps to [-limit, limit].
+func ClipValue(ps []*nn.Param, limit float64) {
+	l := float32(limit)
+	for _, p := range ps {
+		if p.Grad == nil {
+			continue
+		}
+		for i, g := range p.Grad.Data {
+			p.Grad.Data[i] = min(max(g, -l), l)
+		}
+	}
+}
