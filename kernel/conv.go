@@ -380,14 +380,20 @@ func (t *convTask) layout(s *convScratch, first, width int) {
 // The movers of the level in use, nil for plain loops. groups holds where each 8 columns
 // begin in image, places where each of k rows does: gather8 copies them to rows, one after
 // the other, and scatter8 adds rows to them. copyRows8 and addRows8 move the rows of an
-// image, n times 8 floats each, strides in bytes.
+// image, n times 8 floats each, strides in bytes. split2 parts rows of n floats, a
+// multiple of 16, into those at even and those at odd places; join2 and joinAdd2 undo it.
 var (
 	gather8, scatter8   func(rows, image *float32, places *int, k int, groups *int32, n int)
 	copyRows8, addRows8 func(dst, src *float32, rows, n, dstStride, srcStride int)
+
+	split2, join2, joinAdd2 func(whole, even, odd *float32, rows, n, wholeStride, halfStride int)
 )
 
 func init() {
-	bind(Portable, func() { gather8, scatter8, copyRows8, addRows8 = nil, nil, nil, nil })
+	bind(Portable, func() {
+		gather8, scatter8, copyRows8, addRows8 = nil, nil, nil, nil
+		split2, join2, joinAdd2 = nil, nil, nil
+	})
 }
 
 // gather fills col [K, width].
@@ -416,89 +422,6 @@ func (t *convTask) scatter(s *convScratch, col []float32, width int) {
 			to := s.images[off+r.from:][:r.n]
 			for i, v := range row[r.at : r.at+r.n] {
 				to[i] += v
-			}
-		}
-	}
-}
-
-// border copies images b0 to b1 of X into zero-bordered ones.
-func (t *convTask) border(images []float32, b0, b1 int) {
-	clear(images)
-	for i, x := range t.eachImage(b0, b1) {
-		image := images[i*t.plane:][:t.plane]
-		if t.StrideW == 1 && t.W%8 == 0 && copyRows8 != nil {
-			copyRows8(&image[t.PadH*t.wq+t.PadW], &x[0], t.H, t.W/8, 4*t.wq, 4*t.W)
-			continue
-		}
-		for h := range t.H {
-			row, from := t.row(image, h), x[h*t.W:(h+1)*t.W]
-			for f := range t.StrideW {
-				w, to := t.phase(row, f)
-				for i := 0; w < len(from); i, w = i+1, w+t.StrideW {
-					to[i] = from[w]
-				}
-			}
-		}
-	}
-}
-
-// unborder writes the inner parts of bordered images to images b0 to b1 of X, or adds
-// them.
-func (t *convTask) unborder(images []float32, b0, b1 int) {
-	for i, x := range t.eachImage(b0, b1) {
-		image := images[i*t.plane:][:t.plane]
-		if t.StrideW == 1 && t.W%8 == 0 && copyRows8 != nil {
-			move := copyRows8
-			if t.acc {
-				move = addRows8
-			}
-			move(&x[0], &image[t.PadH*t.wq+t.PadW], t.H, t.W/8, 4*t.W, 4*t.wq)
-			continue
-		}
-		for h := range t.H {
-			row, to := t.row(image, h), x[h*t.W:(h+1)*t.W]
-			if !t.acc {
-				clear(to)
-			}
-			for f := range t.StrideW {
-				w, from := t.phase(row, f)
-				for i := 0; w < len(to); i, w = i+1, w+t.StrideW {
-					to[w] += from[i]
-				}
-			}
-		}
-	}
-}
-
-// row returns the row of a bordered image in which row h of X stands, all its phases.
-func (t *convTask) row(image []float32, h int) []float32 {
-	return image[(h+t.PadH)*t.StrideW*t.wq:][:t.StrideW*t.wq]
-}
-
-// phase returns the first column of X that phase f of a bordered row holds, and the
-// place of that column and those StrideW further.
-func (t *convTask) phase(row []float32, f int) (w int, at []float32) {
-	p := f // place in the bordered row
-	for p < t.PadW {
-		p += t.StrideW
-	}
-	return p - t.PadW, row[min(f*t.wq+p/t.StrideW, len(row)):]
-}
-
-// eachImage yields the channels of images b0 to b1 of X with their place among the
-// bordered ones.
-func (t *convTask) eachImage(b0, b1 int) func(yield func(i int, x []float32) bool) {
-	return func(yield func(i int, x []float32) bool) {
-		area := t.H * t.W
-		if area == 0 {
-			return
-		}
-		for c := range t.C {
-			for b := b0; b < b1; b++ {
-				at := (c*t.B + b) * area
-				if !yield(c*t.images+b-b0, t.x[at:at+area]) {
-					return
-				}
 			}
 		}
 	}

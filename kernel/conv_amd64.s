@@ -158,6 +158,125 @@ done:
 	VZEROUPPER
 	RET
 
+// func split2AVX2(whole *float32, even *float32, odd *float32, rows int, n int, wholeStride int, halfStride int)
+// Requires: AVX, AVX2
+TEXT ·split2AVX2(SB), NOSPLIT, $0-56
+	MOVQ  whole+0(FP), AX
+	MOVQ  even+8(FP), CX
+	MOVQ  odd+16(FP), DX
+	MOVQ  rows+24(FP), BX
+	MOVQ  n+32(FP), SI
+	MOVQ  wholeStride+40(FP), DI
+	MOVQ  halfStride+48(FP), R8
+	SHLQ  $0x01, SI
+	TESTQ BX, BX
+	JE    done
+
+row:
+	XORQ R9, R9
+
+sixteen:
+	VMOVUPS (AX)(R9*2), Y0
+	VMOVUPS 32(AX)(R9*2), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VPERMPD $0xd8, Y2, Y2
+	VMOVUPS Y2, (CX)(R9*1)
+	VSHUFPS $0xdd, Y1, Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, (DX)(R9*1)
+	ADDQ    $0x20, R9
+	CMPQ    R9, SI
+	JL      sixteen
+	ADDQ    DI, AX
+	ADDQ    R8, CX
+	ADDQ    R8, DX
+	DECQ    BX
+	JNE     row
+
+done:
+	VZEROUPPER
+	RET
+
+// func join2AVX2(whole *float32, even *float32, odd *float32, rows int, n int, wholeStride int, halfStride int)
+// Requires: AVX
+TEXT ·join2AVX2(SB), NOSPLIT, $0-56
+	MOVQ  whole+0(FP), AX
+	MOVQ  even+8(FP), CX
+	MOVQ  odd+16(FP), DX
+	MOVQ  rows+24(FP), BX
+	MOVQ  n+32(FP), SI
+	MOVQ  wholeStride+40(FP), DI
+	MOVQ  halfStride+48(FP), R8
+	SHLQ  $0x01, SI
+	TESTQ BX, BX
+	JE    done
+
+row:
+	XORQ R9, R9
+
+sixteen:
+	VMOVUPS    (CX)(R9*1), Y0
+	VMOVUPS    (DX)(R9*1), Y1
+	VUNPCKLPS  Y1, Y0, Y2
+	VUNPCKHPS  Y1, Y0, Y0
+	VPERM2F128 $0x20, Y0, Y2, Y1
+	VMOVUPS    Y1, (AX)(R9*2)
+	VPERM2F128 $0x31, Y0, Y2, Y0
+	VMOVUPS    Y0, 32(AX)(R9*2)
+	ADDQ       $0x20, R9
+	CMPQ       R9, SI
+	JL         sixteen
+	ADDQ       DI, AX
+	ADDQ       R8, CX
+	ADDQ       R8, DX
+	DECQ       BX
+	JNE        row
+
+done:
+	VZEROUPPER
+	RET
+
+// func joinAdd2AVX2(whole *float32, even *float32, odd *float32, rows int, n int, wholeStride int, halfStride int)
+// Requires: AVX
+TEXT ·joinAdd2AVX2(SB), NOSPLIT, $0-56
+	MOVQ  whole+0(FP), AX
+	MOVQ  even+8(FP), CX
+	MOVQ  odd+16(FP), DX
+	MOVQ  rows+24(FP), BX
+	MOVQ  n+32(FP), SI
+	MOVQ  wholeStride+40(FP), DI
+	MOVQ  halfStride+48(FP), R8
+	SHLQ  $0x01, SI
+	TESTQ BX, BX
+	JE    done
+
+row:
+	XORQ R9, R9
+
+sixteen:
+	VMOVUPS    (CX)(R9*1), Y0
+	VMOVUPS    (DX)(R9*1), Y1
+	VUNPCKLPS  Y1, Y0, Y2
+	VUNPCKHPS  Y1, Y0, Y0
+	VPERM2F128 $0x20, Y0, Y2, Y1
+	VADDPS     (AX)(R9*2), Y1, Y1
+	VMOVUPS    Y1, (AX)(R9*2)
+	VPERM2F128 $0x31, Y0, Y2, Y0
+	VADDPS     32(AX)(R9*2), Y0, Y0
+	VMOVUPS    Y0, 32(AX)(R9*2)
+	ADDQ       $0x20, R9
+	CMPQ       R9, SI
+	JL         sixteen
+	ADDQ       DI, AX
+	ADDQ       R8, CX
+	ADDQ       R8, DX
+	DECQ       BX
+	JNE        row
+
+done:
+	VZEROUPPER
+	RET
+
 // func addRows8AVX2(dst *float32, src *float32, rows int, n int, dstStride int, srcStride int)
 // Requires: AVX
 TEXT ·addRows8AVX2(SB), NOSPLIT, $0-48

@@ -16,6 +16,8 @@ var convCases = []Conv{
 	{B: 5, C: 3, H: 16, W: 16, M: 7, KH: 3, KW: 3, PadH: 1, PadW: 1, StrideH: 2, StrideW: 2},
 	{B: 2, C: 2, H: 31, W: 16, M: 6, KH: 3, KW: 5, PadH: 2, PadW: 2, StrideH: 1, StrideW: 2, DilationW: 2},
 	{B: 1, C: 4, H: 9, W: 31, M: 3, KH: 2, KW: 3, StrideH: 3, StrideW: 3, DilationH: 2},
+	{B: 3, C: 2, H: 5, W: 32, M: 3, KH: 3, KW: 3, PadH: 1, PadW: 2, StrideH: 2, StrideW: 2},
+	{B: 2, C: 5, H: 8, W: 16, M: 9, KH: 1, KW: 1, StrideH: 2, StrideW: 2},
 	{B: 3, C: 5, H: 6, W: 6, M: 9, KH: 1, KW: 1, StrideH: 2, StrideW: 2},
 	{B: 2, C: 6, H: 5, W: 8, M: 16, KH: 1, KW: 1},
 	{B: 2, C: 3, H: 1, W: 500, M: 4, KH: 1, KW: 7, PadW: 3},

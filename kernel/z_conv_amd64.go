@@ -19,6 +19,21 @@ func scatter8AVX2(rows *float32, image *float32, places *int, k int, groups *int
 //go:noescape
 func copyRows8AVX2(dst *float32, src *float32, rows int, n int, dstStride int, srcStride int)
 
+// split2 writes the floats at even and at odd places of rows of n floats, a multiple of 16, to rows of their own.
+//
+//go:noescape
+func split2AVX2(whole *float32, even *float32, odd *float32, rows int, n int, wholeStride int, halfStride int)
+
+// join2 interleaves the floats of even and odd rows into rows of n floats, a multiple of 16.
+//
+//go:noescape
+func join2AVX2(whole *float32, even *float32, odd *float32, rows int, n int, wholeStride int, halfStride int)
+
+// joinAdd2 is join2 that adds to its rows.
+//
+//go:noescape
+func joinAdd2AVX2(whole *float32, even *float32, odd *float32, rows int, n int, wholeStride int, halfStride int)
+
 // addRows8 adds rows of n times 8 floats, srcStride bytes apart, to those dstStride bytes apart.
 //
 //go:noescape

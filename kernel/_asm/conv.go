@@ -21,6 +21,9 @@ func init() {
 				VMOVUPS(v, image)
 			})
 		genRows8("copyRows8", "copies rows of n times 8 floats between places dstStride and srcStride bytes apart.", false)
+		genSplit2()
+		genJoin2("join2", "interleaves the floats of even and odd rows into rows of n floats, a multiple of 16.", false)
+		genJoin2("joinAdd2", "is join2 that adds to its rows.", true)
 		genRows8("addRows8", "adds rows of n times 8 floats, srcStride bytes apart, to those dstStride bytes apart.", true)
 	}
 }
@@ -101,4 +104,76 @@ func genRows8(name, doc string, add bool) {
 	Label("done")
 	VZEROUPPER()
 	RET()
+}
+
+// rowsOf2 loops over rows and, in them, over 16 floats of the whole and 8 of either half.
+func rowsOf2(body func(whole, even, odd func(disp int) Mem)) {
+	w, e, o := Load(Param("whole"), GP64()), Load(Param("even"), GP64()), Load(Param("odd"), GP64())
+	rows, n := Load(Param("rows"), GP64()), Load(Param("n"), GP64())
+	wholeStride, halfStride := Load(Param("wholeStride"), GP64()), Load(Param("halfStride"), GP64())
+	SHLQ(Imm(1), n) // bytes of a half
+	TESTQ(rows, rows)
+	JE(LabelRef("done"))
+	Label("row")
+	at := GP64()
+	XORQ(at, at)
+	Label("sixteen")
+	half := func(base reg.Register) func(int) Mem {
+		return func(disp int) Mem { return Mem{Base: base, Index: at, Scale: 1, Disp: disp} }
+	}
+	body(func(disp int) Mem { return Mem{Base: w, Index: at, Scale: 2, Disp: disp} }, half(e), half(o))
+	ADDQ(Imm(32), at)
+	CMPQ(at, n)
+	JL(LabelRef("sixteen"))
+	ADDQ(wholeStride, w)
+	ADDQ(halfStride, e)
+	ADDQ(halfStride, o)
+	DECQ(rows)
+	JNE(LabelRef("row"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+const rowsOf2Params = "func(whole, even, odd *float32, rows, n, wholeStride, halfStride int)"
+
+func genSplit2() {
+	TEXT("split2AVX2", attr.NOSPLIT, rowsOf2Params)
+	Pragma("noescape")
+	Doc("split2 writes the floats at even and at odd places of rows of n floats, a multiple of 16, to rows of their own.")
+	rowsOf2(func(whole, even, odd func(int) Mem) {
+		a, b := YMM(), YMM()
+		VMOVUPS(whole(0), a)
+		VMOVUPS(whole(32), b)
+		for _, h := range []struct {
+			pick uint64
+			to   func(int) Mem
+		}{{0x88, even}, {0xDD, odd}} {
+			v := YMM()
+			VSHUFPS(Imm(h.pick), b, a, v)
+			VPERMPD(Imm(0xD8), v, v)
+			VMOVUPS(v, h.to(0))
+		}
+	})
+}
+
+func genJoin2(name, doc string, add bool) {
+	TEXT(name+"AVX2", attr.NOSPLIT, rowsOf2Params)
+	Pragma("noescape")
+	Doc(name + " " + doc)
+	rowsOf2(func(whole, even, odd func(int) Mem) {
+		e, o, lo, hi := YMM(), YMM(), YMM(), YMM()
+		VMOVUPS(even(0), e)
+		VMOVUPS(odd(0), o)
+		VUNPCKLPS(o, e, lo)
+		VUNPCKHPS(o, e, hi)
+		for i, pick := range []uint64{0x20, 0x31} {
+			v := YMM()
+			VPERM2F128(Imm(pick), hi, lo, v)
+			if add {
+				VADDPS(whole(32*i), v, v)
+			}
+			VMOVUPS(v, whole(32*i))
+		}
+	})
 }
