@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -115,11 +114,4 @@ func Density(net any) float64 {
 		return 1
 	}
 	return float64(live) / float64(size)
-}
-
-// mustShape panics unless ok.
-func mustShape(ok bool, format string, args ...any) {
-	if !ok {
-		panic("nn: " + fmt.Sprintf(format, args...))
-	}
 }

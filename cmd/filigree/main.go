@@ -39,8 +39,6 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 // console is where a command writes: results to out, the rest to err.
 type console struct {
 	out, err io.Writer

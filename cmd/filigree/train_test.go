@@ -20,7 +20,7 @@ import (
 var small = strings.Fields("train digits --images 2000 --steps 400 --batch 32 --every 20 --seed 5 --json")
 
 // times are the fields of a result that may differ between equal runs.
-var times = []string{"seconds", "step_ms", "run", "model", "plot"}
+var times = []string{"seconds", "step_ms", "run", "model", "plot", "machine"}
 
 // steady returns a result without its times and places.
 func steady(result map[string]any) map[string]any {

@@ -1,6 +1,13 @@
 package rigl
 
-import "github.com/seed073b5613/filigree/train"
+import (
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/seed073b5613/filigree/train"
+)
 
 // Result is what a finished run leaves in result.json. Seconds and StepMS are
 // times; everything else repeats exactly when the run is repeated.
@@ -26,4 +33,57 @@ type Result struct {
 	Plot            string  `json:"plot,omitempty"`
 
 	Layers []train.Layer `json:"layers"`
+
+	Command string    `json:"command"` // repeats the run
+	Machine train.Env `json:"machine"` // program and machine of its last leg
+}
+
+// relative returns r with the paths of its files relative to the run, as result.json
+// keeps them: a run may be moved.
+func (r Result) relative() Result {
+	r.Run, r.Model = ".", filepath.Base(r.Model)
+	if r.Plot != "" {
+		r.Plot = filepath.Base(r.Plot)
+	}
+	return r
+}
+
+// in returns r, as read from the result.json of a run in dir, with paths that lead there.
+func (r Result) in(dir string) Result {
+	r.Run, r.Model = dir, filepath.Join(dir, r.Model)
+	if r.Plot != "" {
+		r.Plot = filepath.Join(dir, r.Plot)
+	}
+	return r
+}
+
+// command returns the command line that repeats a run: the settings that differ from the
+// task's defaults. The folder of the data is left for the reader to fill in.
+func command(c config) string {
+	text := "filigree train " + c.Task
+	task, err := Find(c.Task)
+	if err != nil {
+		return text
+	}
+	if task.Default.Data != "" {
+		text += " --data DIR"
+	}
+	now, usual := reflect.ValueOf(c.Settings), reflect.ValueOf(task.Default)
+	for i := range now.NumField() {
+		name, _, _ := strings.Cut(now.Type().Field(i).Tag.Get("json"), ",")
+		flag := "--" + strings.ReplaceAll(name, "_", "-")
+		switch v := now.Field(i).Interface(); {
+		case name == "data" || name == "threads" || name == "save_seconds":
+		case name == "seed":
+			text += fmt.Sprintf(" --seed %v", v)
+		case v == usual.Field(i).Interface():
+		case v == true:
+			text += " " + flag
+		case v == false:
+			text += " --no-" + flag[2:]
+		default:
+			text += fmt.Sprintf(" %s %v", flag, v)
+		}
+	}
+	return text
 }

@@ -78,7 +78,7 @@ func Resume(ctx context.Context, path string, io IO) (Result, error) {
 	var done Result
 	switch err := dir.ReadResult(&done); {
 	case err == nil:
-		return done, nil
+		return done.in(dir.Path), nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return Result{}, err
 	}
@@ -114,7 +114,7 @@ func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkp
 	if err := plot(dir); err != nil {
 		return Result{Run: dir.Path}, err
 	}
-	return result, dir.WriteResult(result)
+	return result, dir.WriteResult(result.relative())
 }
 
 // result sums up a finished run.
@@ -125,6 +125,7 @@ func (j *job) result(o train.Outcome) Result {
 		TestAccuracy: o.Accuracy, TestLoss: o.Loss, TestImages: o.Count, BestAccuracy: o.Best,
 		Steps: o.Steps, Updates: o.Updates, StepMS: o.StepMS, Seconds: o.Seconds,
 		Run: j.dir.Path, Model: j.dir.Model(), Plot: j.dir.Plot(), Layers: layers,
+		Command: command(j.config), Machine: train.Environment(),
 	}
 	for _, l := range layers {
 		r.Weights += l.Weights

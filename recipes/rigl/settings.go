@@ -151,7 +151,7 @@ func (s *Settings) Validate() error {
 		}
 	}
 	if s.Depth != 0 && (s.Depth < 10 || s.Depth%6 != 4) {
-		return fmt.Errorf("--depth %d: must be 6n+4: 10, 16, 22, 28, 40, ...", s.Depth)
+		return fmt.Errorf("--depth %d: must be 6n+4: for example 10, 16, 22, 28 or 40", s.Depth)
 	}
 	return nil
 }

@@ -56,3 +56,16 @@ func TestRate(t *testing.T) {
 		}
 	}
 }
+
+func TestCommand(t *testing.T) {
+	task, err := Find("mnist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := task.Default
+	s.Method, s.Sparsity, s.DropFraction, s.Nesterov = "static", 0.98, 0.5, !s.Nesterov
+	want := "filigree train mnist --data DIR --method static --sparsity 0.98 --drop-fraction 0.5 --no-nesterov --seed 1"
+	if got := command(config{"mnist", s}); got != want {
+		t.Errorf("command is\n%s, want\n%s", got, want)
+	}
+}
