@@ -247,7 +247,7 @@ func (p *product) copyRows(dst []float32, lddst, lastdst int, src []float32, lds
 	if s.cols < lanes {
 		for i := range rows {
 			row := dst[i*lddst:]
-			if n := copy(row[:s.cols], src[i*ldsrc:i*ldsrc+s.cols]); lddst == lanes {
+			if n := copy(row[:s.cols], src[i*ldsrc:i*ldsrc+s.cols]); lastdst >= 0 { // packed rows, not plain ones
 				clear(row[n:lanes])
 			}
 		}

@@ -77,7 +77,7 @@ func sparseCases() []sparseCase {
 		cs = append(cs,
 			sparseCase{0, 5, R, 9, 0.5, 0, true}, sparseCase{5, 0, R, 9, 0.5, 0, false}, sparseCase{1, 1, R, 1, 1, 0, false},
 			sparseCase{3, 2, R, 20, 1, 0, false}, sparseCase{33, 200, R, 10, 0, 3, false}, sparseCase{33, 200, R, 70, 0, 3, false},
-			sparseCase{16, 32, R, 40, 1, 0, true}, sparseCase{128, 300, R, 56, 0.1, 0, false}, sparseCase{65, 130, R, 1024, 0.1, 0, true},
+			sparseCase{33, 200, R, 4, 0.1, 2, true}, sparseCase{33, 200, R, 4, 0.1, 2, false}, sparseCase{16, 32, R, 40, 1, 0, true}, sparseCase{128, 300, R, 56, 0.1, 0, false}, sparseCase{65, 130, R, 1024, 0.1, 0, true},
 			sparseCase{20, 30, R, 2100, 0.3, 1, false}, sparseCase{130, 257, R, 12, 0.02, 0, true})
 	}
 	return append(cs, sparseCase{300, 784, 1, 128, 0.1, 0, false},
