@@ -1,0 +1,97 @@
+package rigl
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the tables of docs/results.md anew")
+
+// The tables of docs/results.md are what the committed results say.
+func TestResultsPage(t *testing.T) {
+	const page = "../../docs/results.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	studies, err := filepath.Glob("results/*")
+	if err != nil || len(studies) == 0 {
+		t.Fatalf("no results: %v", err)
+	}
+	got := string(text)
+	for _, dir := range studies {
+		name := filepath.Base(dir)
+		begin, end := "<!-- "+name+" -->\n", "<!-- end -->"
+		head, rest, ok := strings.Cut(got, begin)
+		_, tail, ok2 := strings.Cut(rest, end)
+		if !ok || !ok2 {
+			t.Errorf("docs/results.md has no place for %s", name)
+			continue
+		}
+		got = head + begin + studyTable(t, dir) + end + tail
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got != string(text) {
+		t.Error("docs/results.md differs from recipes/rigl/results: run go test ./recipes/rigl -update")
+	}
+}
+
+// studyTable returns a table with a row for each method of the results in dir: mean,
+// standard deviation over the seeds, and the seeds' own figures.
+func studyTable(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byMethod := map[string][]Result{}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var r Result
+		if err := json.Unmarshal(text, &r); err != nil {
+			t.Fatalf("%s: %v", f, err)
+		}
+		if r.Command == "" || r.Machine.Commit == "" || r.Machine.CPU == "" {
+			t.Errorf("%s does not say by which command, commit and machine", f)
+		}
+		byMethod[r.Method] = append(byMethod[r.Method], r)
+	}
+	var b strings.Builder
+	b.WriteString("| method | test accuracy, mean ± sd | seeds | non-zero weights | training work | running work |\n|---|---|---|---|---|---|\n")
+	for _, method := range []string{"dense", "static", "rigl", "magnitude"} {
+		rs := byMethod[method]
+		if len(rs) == 0 {
+			continue
+		}
+		slices.SortFunc(rs, func(a, b Result) int { return int(a.Seed) - int(b.Seed) })
+		sum, squares := 0.0, 0.0
+		var each []string
+		for _, r := range rs {
+			sum += r.TestAccuracy
+			each = append(each, fmt.Sprintf("%.2f", 100*r.TestAccuracy))
+		}
+		mean := sum / float64(len(rs))
+		for _, r := range rs {
+			squares += (r.TestAccuracy - mean) * (r.TestAccuracy - mean)
+		}
+		sd := math.Sqrt(squares / float64(max(len(rs)-1, 1)))
+		fmt.Fprintf(&b, "| %s | %.2f ± %.2f %% | %s | %d | %.3f | %.3f |\n", method, 100*mean, 100*sd, strings.Join(each, ", "),
+			rs[0].Nonzeros, rs[0].TrainFLOPsRatio, rs[0].TestFLOPsRatio)
+	}
+	return b.String()
+}
