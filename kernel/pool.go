@@ -47,8 +47,8 @@ func runPool(p poolTask, name string) {
 }
 
 // MaxPool computes the maximum of each window of X [C, B, H, W] into Y [C, B, OH, OW] and
-// the place of it in X's image into arg, -1 for a window that lies outside the image. Of
-// c, M is ignored. NaN wins.
+// the place of it in X's image into arg, -1 for a window that lies outside the image; arg
+// may be nil. Of c, M is ignored. NaN wins.
 func MaxPool(c Conv, X, Y []float32, arg []int32) {
 	runPool(poolTask{Conv: c, op: poolMax, x: X, y: Y, arg: arg}, "MaxPool")
 }
@@ -95,7 +95,11 @@ func (t *poolTask) image(x, y []float32, arg []int32) {
 			at := i*t.ow + j
 			switch t.op {
 			case poolMax:
-				y[at], arg[at] = t.maximum(x, i, j)
+				top, place := t.maximum(x, i, j)
+				y[at] = top
+				if arg != nil {
+					arg[at] = place
+				}
 			case poolMaxGrad:
 				if arg[at] >= 0 {
 					x[arg[at]] += y[at]

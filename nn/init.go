@@ -14,6 +14,9 @@ func HeNormal(p *Param, rng *rand.Rand) {
 	}
 }
 
+// HeUniform fills p with values from [-a, a], a = √(6/K): the variance of [HeNormal].
+func HeUniform(p *Param, rng *rand.Rand) { uniform(p, math.Sqrt(6/float64(p.K())), rng) }
+
 // GlorotUniform fills p with values from [-a, a], a = √(6/(K + M·area)), where area is the
 // number of taps of a filter (Glorot and Bengio 2010, eq. 16).
 func GlorotUniform(p *Param, rng *rand.Rand) {
@@ -21,7 +24,10 @@ func GlorotUniform(p *Param, rng *rand.Rand) {
 	for _, n := range p.Shape[min(2, len(p.Shape)):] {
 		area *= n
 	}
-	a := math.Sqrt(6 / float64(p.K()+p.M()*area))
+	uniform(p, math.Sqrt(6/float64(p.K()+p.M()*area)), rng)
+}
+
+func uniform(p *Param, a float64, rng *rand.Rand) {
 	for i := range p.Dense.Data {
 		p.Dense.Data[i] = float32((2*rng.Float64() - 1) * a)
 	}

@@ -95,8 +95,8 @@ func (p *Param) Bytes() int {
 	return n
 }
 
-// Mask returns the topology in blocks of R rows: that of the sparse matrix, the mask,
-// or everything.
+// Topology returns the weights that exist: those of the sparse matrix or the mask, in
+// their own blocks, or everything in blocks of R rows.
 func (p *Param) Topology(R int) *sparse.Mask {
 	switch {
 	case p.Sparse != nil:

@@ -3,30 +3,27 @@ package optim
 import (
 	"math"
 
+	"github.com/seed073b5613/filigree/kernel"
 	"github.com/seed073b5613/filigree/nn"
 )
 
 // ClipNorm scales the gradients of ps down so that their common Euclidean norm is
-// at most limit, and returns the norm before.
+// at most limit, and returns the norm before. Gradients whose norm is not a number
+// or infinite are left as they are, for the caller to find.
 func ClipNorm(ps []*nn.Param, limit float64) float64 {
 	sum := 0.0
 	for _, p := range ps {
 		if p.Grad != nil {
-			for _, g := range p.Grad.Data {
-				sum += float64(g) * float64(g)
-			}
+			sum += kernel.SumSquares(p.Grad.Data)
 		}
 	}
 	norm := math.Sqrt(sum)
-	if !(norm > limit) {
+	if !(norm > limit) || math.IsInf(norm, 0) {
 		return norm
 	}
-	scale := float32(limit / norm)
 	for _, p := range ps {
 		if p.Grad != nil {
-			for i := range p.Grad.Data {
-				p.Grad.Data[i] *= scale
-			}
+			kernel.Scale(float32(limit/norm), p.Grad.Data, p.Grad.Data)
 		}
 	}
 	return norm
