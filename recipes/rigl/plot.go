@@ -41,7 +41,7 @@ const (
 	plotWidth   = 640
 	panelHeight = 220
 	left        = 56
-	right       = 16
+	right       = 28
 	top         = 30
 	bottom      = 30
 )
