@@ -13,7 +13,6 @@ import os
 import platform
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -121,7 +120,7 @@ if opt.out:
         f.write(f"# {time.strftime('%Y-%m-%d')}, commit {commit}, {os.cpu_count()} cores of {first('/proc/cpuinfo', 'model name')} "
                 f"(family {first('/proc/cpuinfo', 'cpu family')} model {first('/proc/cpuinfo', 'model')}), level {level}, "
                 f"torch {torch.__version__}, python {platform.python_version()}\n")
-        f.write(f"# python3 bench/compare.py {' '.join(sys.argv[1:])}\n")
+        f.write(f"# python3 bench/compare.py --threads {opt.threads} --rounds {opt.rounds} --seconds {opt.seconds} --sections {opt.sections}\n")
         f.write("\t".join(COLUMNS) + "\n")
         for r in rows:
             f.write("\t".join(str(r[c]) for c in COLUMNS) + "\n")

@@ -30,7 +30,7 @@ const side = 28
 
 // Digits draws labelled digits, 28×28 in grey like MNIST's: in the faces of the Go
 // font, each turned, sheared, scaled and moved at random, bent by a smooth random
-// field, blurred by the pen's pressure and covered with noise. Every image is a
+// field, unevenly inked and covered with noise. Every image is a
 // function of the seed and its index alone; training and test images never share
 // one.
 func Digits(seed uint64, training, test int) *ImageSet {

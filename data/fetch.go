@@ -112,6 +112,7 @@ func get(ctx context.Context, url, to, sum string, progress func(string, int64, 
 	if err != nil {
 		return err
 	}
+	req.Header.Set("Accept-Encoding", "identity") // checksums are those of the file as it lies there
 	if have > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
 	}

@@ -92,8 +92,8 @@ func idxFile(dir, name string, want int) (values []byte, dims []int, err error) 
 const cifarClasses = "airplane automobile bird cat deer dog frog horse ship truck"
 
 // CIFAR10 reads the binary version of CIFAR-10 from a folder: every
-// data_batch_*.bin for training and every test_batch*.bin for testing, each plain
-// or with .gz (Krizhevsky 2009).
+// data_batch_*.bin for training, and test_batch.bin or else every test_batch*.bin for
+// testing, each plain or with .gz (Krizhevsky 2009).
 func CIFAR10(dir string) (*ImageSet, error) {
 	set := &ImageSet{Classes: strings.Fields(cifarClasses)}
 	for _, part := range []struct {
@@ -125,6 +125,9 @@ func readCIFAR(dir, prefix string) (*Images, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("%s: no %s*.bin or %s*.bin.gz", dir, prefix, prefix)
 	}
+	if whole := prefix + ".bin"; slices.Contains(names, whole) {
+		names = []string{whole} // parts of the test set may lie beside it
+	}
 	slices.Sort(names)
 	record := 1 + m.Size()
 	for _, name := range names {
@@ -145,6 +148,9 @@ func readCIFAR(dir, prefix string) (*Images, error) {
 	}
 	return m, nil
 }
+
+// mostBytes bounds what a packed file may unpack to.
+const mostBytes = 1 << 30
 
 // readMaybeGzip reads a file of a folder that is there plain or with .gz.
 func readMaybeGzip(dir, name string) (b []byte, path string, err error) {
@@ -167,7 +173,10 @@ func readMaybeGzip(dir, name string) (b []byte, path string, err error) {
 	defer f.Close()
 	z, err := gzip.NewReader(bufio.NewReaderSize(f, 1<<16))
 	if err == nil {
-		b, err = io.ReadAll(z)
+		b, err = io.ReadAll(io.LimitReader(z, mostBytes+1))
+	}
+	if len(b) > mostBytes {
+		return nil, path, fmt.Errorf("read %s: unpacks to more than %d bytes, which no file of these sets does", path, mostBytes)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("the file is cut short: %w", err)
