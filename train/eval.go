@@ -36,6 +36,7 @@ func Evaluate(ctx context.Context, net nn.Layer, next func() (x *tensor.Tensor, 
 	}
 	if s.Count > 0 {
 		s.Loss, s.Accuracy = loss/float64(s.Count), float64(right)/float64(s.Count)
+		s.Quality = s.Accuracy
 	}
 	return s, nil
 }

@@ -29,9 +29,11 @@ type Source interface {
 
 // Scores are the outcome of an evaluation.
 type Scores struct {
-	Loss     float64 `json:"loss"`     // mean cross entropy, nats
-	Accuracy float64 `json:"accuracy"` // share of samples whose highest logit is the label
-	Count    int     `json:"count"`    // samples
+	Loss     float64 `json:"loss"`           // mean cross entropy, nats
+	Accuracy float64 `json:"accuracy"`       // share of samples whose highest logit is the label
+	BLEU     float64 `json:"bleu,omitempty"` // of translations, 0 to 100
+	Quality  float64 `json:"quality"`        // by which models are compared: the higher, the better
+	Count    int     `json:"count"`          // samples
 }
 
 // EventKind says what an Event reports.
@@ -101,7 +103,7 @@ type progress struct {
 // Outcome is what a finished loop leaves.
 type Outcome struct {
 	Scores
-	Best    float64 // highest accuracy of an evaluation
+	Best    float64 // highest quality of an evaluation
 	Steps   int     // optimizer steps
 	Batches int     // batches used
 	Updates int     // topology updates among them
@@ -224,11 +226,11 @@ func (l *Loop) evaluate(ctx context.Context) error {
 	}
 	l.state.Last = scores
 	l.seen.Evaluated = l.state.Step
-	if l.Best != nil && l.Dir != nil && (!l.state.Scored || scores.Accuracy > l.state.Best) {
+	if l.Best != nil && l.Dir != nil && (!l.state.Scored || scores.Quality > l.state.Best) {
 		if err := l.Best(l.Dir.Best()); err != nil {
 			return err
 		}
-		l.state.Best, l.state.Scored = scores.Accuracy, true
+		l.state.Best, l.state.Scored = scores.Quality, true
 	}
 	l.report(Event{Kind: Evaluated, Loss: math.NaN()})
 	return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 
 // metricsHeader names the columns of metrics.tsv. The last two are times; all
 // others repeat exactly when a run is repeated.
-const metricsHeader = "step\tbatches\tupdates\trate\tloss\ttest_loss\ttest_accuracy\tnonzeros\tstep_ms\tseconds\n"
+const metricsHeader = "step\tbatches\tupdates\trate\tloss\ttest_loss\ttest_score\tnonzeros\tstep_ms\tseconds\n"
 
 // openLogs starts the log files, or cuts them back to where a checkpoint left
 // them.
@@ -56,8 +57,8 @@ func (l *Loop) logMetrics() error {
 	scores := "\t"
 	fields := map[string]any{"loss": loss, "rate": rate, "nonzeros": nonzeros}
 	if l.seen.Evaluated == s.Step {
-		scores = fmt.Sprintf("%.6g\t%.6g", s.Last.Loss, s.Last.Accuracy)
-		fields["test_loss"], fields["test_accuracy"] = s.Last.Loss, s.Last.Accuracy
+		scores = fmt.Sprintf("%.6g\t%.6g", s.Last.Loss, math.Abs(s.Last.Quality))
+		fields["test_loss"], fields["test_score"] = s.Last.Loss, math.Abs(s.Last.Quality)
 	}
 	recent := l.times[max(0, len(l.times)-l.LogEvery):]
 	row := fmt.Sprintf("%d\t%d\t%d\t%.6g\t%.6g\t%s\t%d\t%.4g\t%.2f\n",

@@ -121,7 +121,7 @@ func newStepper(c *benchStep) (*stepper, error) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	spec := vision.Spec{Arch: vision.LeNet300100, Classes: 10, Input: []int{784}}
 	if c.Model == "wrn" {
-		spec = vision.Spec{Arch: vision.WRN, Classes: 10, Input: []int{3, 32, 32}, Depth: c.Depth, Width: c.Width}
+		spec = vision.Spec{Arch: vision.WRN, Classes: 10, Input: []int{3, 32, 32}, Depth: c.Depth, Width: float64(c.Width)}
 	}
 	net, err := vision.New(spec, rng)
 	if err != nil {

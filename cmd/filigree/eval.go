@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/seed073b5613/filigree/recipes/rigl"
+	"github.com/seed073b5613/filigree/recipes/tasks"
 )
 
 type evalCommand struct {
@@ -32,14 +32,14 @@ func (c *evalCommand) Validate() error {
 // Run scores a model.
 func (c *evalCommand) Run(ctx context.Context, io console) error {
 	setThreads(c.Threads)
-	score, err := rigl.Eval(ctx, c.Path, c.Data)
+	score, err := tasks.Eval(ctx, c.Path, c.Data)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		return printJSON(io.out, score)
 	}
-	_, err = fmt.Fprintf(io.out, "accuracy %.2f %%, loss %.4f, %d images of %s, %.3f ms an image\n",
-		100*score.TestAccuracy, score.TestLoss, score.TestImages, score.Task, score.ImageMS)
+	_, err = fmt.Fprintf(io.out, "%s, loss %.4f, %d samples of %s, %.3f ms a sample\n",
+		score.Text, score.TestLoss, score.TestSamples, score.Task, score.SampleMS)
 	return err
 }

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"text/tabwriter"
 
-	"github.com/seed073b5613/filigree/recipes/rigl"
+	"github.com/seed073b5613/filigree/recipes/tasks"
 	"github.com/seed073b5613/filigree/train"
 )
 
@@ -45,11 +45,11 @@ func (c *inspectCommand) Run(io console) error {
 	if err != nil {
 		return err
 	}
-	m, err := rigl.Open(path)
+	m, err := tasks.Open(path)
 	if err != nil {
 		return err
 	}
-	v := inspection{Model: m.Path, Architecture: m.Net.Spec.Arch, Task: m.Task, Method: m.Settings.Method, Layers: m.Layers}
+	v := inspection{Model: m.Path, Architecture: m.Arch, Task: m.Task, Method: m.Settings.Method, Layers: m.Layers}
 	for _, l := range m.Layers {
 		v.Weights += l.Weights
 		v.Nonzeros += l.Nonzeros
@@ -61,7 +61,7 @@ func (c *inspectCommand) Run(io console) error {
 	if c.JSON {
 		return printJSON(io.out, v)
 	}
-	fmt.Fprintf(io.out, "%s: %s for %s, trained with %s (seed %d)\n\n", show(m.Path), m.Net.Spec.Arch, m.Task, m.Settings.Method, m.Settings.Seed)
+	fmt.Fprintf(io.out, "%s: %s for %s, trained with %s (seed %d)\n\n", show(m.Path), m.Arch, m.Task, m.Settings.Method, m.Settings.Seed)
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	printLayers(w, m.Layers)
 	return w.Flush()

@@ -91,7 +91,7 @@ func TestExitCodes(t *testing.T) {
 		{"train mnist --rate NaN", 2, "rate"},
 		{"train mnist --batch 0", 2, "--batch 0"},
 		{"train mnist --nosuch", 2, "--nosuch"},
-		{"train mnist --width 2", 2, "--width"},
+		{"train mnist --depth 16", 2, "--depth"},
 		{"train digits --data here", 2, "--data"},
 		{"train cifar10 --depth 11", 2, "--depth 11"},
 		{"train mnist --data nosuchdir", 1, "nosuchdir"},

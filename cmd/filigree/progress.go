@@ -10,6 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"github.com/seed073b5613/filigree/recipes/tasks"
 	"github.com/seed073b5613/filigree/train"
 )
 
@@ -17,6 +18,7 @@ import (
 // elsewhere.
 type progress struct {
 	w        io.Writer
+	metric   tasks.Metric
 	terminal bool
 	bar      *progressbar.ProgressBar
 	loss     float64 // running mean
@@ -32,7 +34,8 @@ func newProgress(w io.Writer) *progress {
 }
 
 // started says where the run lies and what it is.
-func (p *progress) started(run, summary string) {
+func (p *progress) started(task tasks.Task, run, summary string) {
+	p.metric = task.Metric
 	fmt.Fprintf(p.w, "%s\nrun %s\n", summary, show(run))
 }
 
@@ -57,7 +60,7 @@ func (p *progress) report(e train.Event) {
 	}
 	if e.Kind == train.Evaluated || e.Kind == train.Stepped && time.Since(p.line) > 10*time.Second {
 		p.line = time.Now()
-		fmt.Fprintf(p.w, "step %d/%d  loss %.4f%s  %.0f it/s  %s left\n", e.Step, e.Steps, p.loss, accuracy(e), p.speed(e), p.left(e))
+		fmt.Fprintf(p.w, "step %d/%d  loss %.4f%s  %.0f it/s  %s left\n", e.Step, e.Steps, p.loss, p.score(e), p.speed(e), p.left(e))
 	}
 }
 
@@ -69,18 +72,18 @@ func (p *progress) draw(e train.Event) {
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionSetTheme(progressbar.ThemeASCII))
 		p.bar.Add(p.first)
 	}
-	p.bar.Describe(fmt.Sprintf("loss %.4f%s", p.loss, accuracy(e)))
+	p.bar.Describe(fmt.Sprintf("loss %.4f%s", p.loss, p.score(e)))
 	if e.Step > p.done {
 		p.bar.Add(e.Step - p.done)
 		p.done = e.Step
 	}
 }
 
-func accuracy(e train.Event) string {
+func (p *progress) score(e train.Event) string {
 	if e.Scores.Count == 0 {
 		return ""
 	}
-	return fmt.Sprintf("  accuracy %.2f %%", 100*e.Scores.Accuracy)
+	return "  " + p.metric.Text(e.Scores)
 }
 
 // speed returns steps a second of this process.

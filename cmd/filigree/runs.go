@@ -5,6 +5,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/seed073b5613/filigree/recipes/tasks"
 	"github.com/seed073b5613/filigree/train"
 )
 
@@ -42,19 +43,21 @@ func (c *runsListCommand) Run(io console) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RUN\tSTARTED\tMETHOD\tSTATE\tACCURACY\tSPARSITY\tSIZE")
+	fmt.Fprintln(w, "RUN\tSTARTED\tMETHOD\tSTATE\tSCORE\tSPARSITY\tSIZE")
 	for _, r := range runs {
-		state, accuracy, sparsity := "no checkpoint", "", ""
+		state, score, sparsity := "no checkpoint", "", ""
 		switch {
 		case r.Finished:
 			state = "finished"
-			accuracy = share(r.Result["test_accuracy"])
+			if result, err := tasks.ReadResult(r.Path); err == nil {
+				score = result.Text()
+			}
 			sparsity = share(r.Result["sparsity"])
 		case r.Resumes:
 			state = "can resume"
 		}
 		fmt.Fprintf(w, "%s\t%s\t%v\t%s\t%s\t%s\t%s\n", show(r.Path), r.Started.Format("2006-01-02 15:04"),
-			r.Config["method"], state, accuracy, sparsity, byteCount(r.Bytes))
+			r.Config["method"], state, score, sparsity, byteCount(r.Bytes))
 	}
 	return w.Flush()
 }

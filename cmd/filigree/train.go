@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/seed073b5613/filigree/internal/parallel"
-	"github.com/seed073b5613/filigree/recipes/rigl"
+	"github.com/seed073b5613/filigree/recipes/tasks"
 	"github.com/seed073b5613/filigree/train"
 )
 
@@ -24,7 +24,7 @@ type trainCommand struct {
 func newTrainCommand() trainCommand {
 	var c trainCommand
 	for name, t := range map[string]*trainTask{"digits": &c.Digits, "mnist": &c.MNIST, "cifar10": &c.CIFAR10} {
-		task, err := rigl.Find(name)
+		task, err := tasks.Find(name)
 		if err != nil {
 			panic(err)
 		}
@@ -44,7 +44,7 @@ func (trainCommand) Help() string {
 }
 
 type trainTask struct {
-	rigl.Settings
+	tasks.Settings
 	RunDir string `name:"run" placeholder:"DIR" help:"Directory of the run; without it, one named by time and seed below runs/."`
 	JSON   bool   `help:"Print the result as one JSON object, as the last line of standard output."`
 
@@ -65,8 +65,8 @@ func (t *trainTask) Help() string {
 
 // Validate checks the flags.
 func (t *trainTask) Validate() error {
-	if t.name != "cifar10" && (t.Width != 0 || t.Depth != 0) {
-		return fmt.Errorf("--width and --depth are for cifar10: the network of %s is fixed", t.name)
+	if t.name != "cifar10" && t.Depth != 0 {
+		return fmt.Errorf("--depth is for cifar10: the depth of the network of %s is fixed", t.name)
 	}
 	if t.name == "digits" && t.Data != "" {
 		return errors.New("--data: digits are drawn, not read; to train on files use: filigree train mnist --data DIR")
@@ -78,7 +78,7 @@ func (t *trainTask) Validate() error {
 func (t *trainTask) Run(ctx context.Context, io console) error {
 	setThreads(t.Threads)
 	bar := newProgress(io.err)
-	result, err := rigl.Run(ctx, t.name, t.Settings, rigl.IO{Dir: t.RunDir, Started: bar.started, Report: bar.report})
+	result, err := tasks.Run(ctx, t.name, t.Settings, tasks.IO{Dir: t.RunDir, Started: bar.started, Report: bar.report, Show: io.err})
 	return finish(io, bar, result, err, t.JSON)
 }
 
@@ -102,11 +102,11 @@ func (c *trainNames) Run(ctx context.Context, io console) error {
 	setThreads(c.Threads)
 	if c.Resume != "" {
 		bar := newProgress(io.err)
-		result, err := rigl.Resume(ctx, c.Resume, rigl.IO{Started: bar.started, Report: bar.report})
+		result, err := tasks.Resume(ctx, c.Resume, tasks.IO{Started: bar.started, Report: bar.report, Show: io.err})
 		return finish(io, bar, result, err, c.JSON)
 	}
 	if c.JSON {
-		for _, t := range rigl.Tasks() {
+		for _, t := range tasks.Tasks() {
 			if err := printJSON(io.out, map[string]string{"name": t.Name, "summary": t.Summary}); err != nil {
 				return err
 			}
@@ -114,7 +114,7 @@ func (c *trainNames) Run(ctx context.Context, io console) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(io.out, 0, 0, 3, ' ', 0)
-	for _, t := range rigl.Tasks() {
+	for _, t := range tasks.Tasks() {
 		fmt.Fprintf(w, "filigree train %s\t%s\n", t.Name, t.Summary)
 	}
 	if err := w.Flush(); err != nil {
@@ -132,7 +132,7 @@ func setThreads(n int) {
 }
 
 // finish prints the outcome of a training.
-func finish(io console, bar *progress, result rigl.Result, err error, asJSON bool) error {
+func finish(io console, bar *progress, result tasks.Result, err error, asJSON bool) error {
 	bar.close()
 	if errors.Is(err, train.ErrInterrupted) {
 		return fmt.Errorf("%w; its state is saved, go on with: filigree train --resume %s", err, result.Run)
@@ -148,7 +148,7 @@ func finish(io console, bar *progress, result rigl.Result, err error, asJSON boo
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(io.out, "\naccuracy  %.2f %% of %d test images\n", 100*result.TestAccuracy, result.TestImages)
+	fmt.Fprintf(io.out, "\nscore     %s on %d test samples\n", result.Text(), result.TestSamples)
 	fmt.Fprintf(io.out, "density   %.2f %%: %d of %d weights exist\n", 100*(1-result.Sparsity), result.Nonzeros, result.Weights)
 	fmt.Fprintf(io.out, "work      %.1f %% of the dense network's to train, %.1f %% to run\n", 100*result.TrainFLOPsRatio, 100*result.TestFLOPsRatio)
 	fmt.Fprintf(io.out, "time      %.1f s, %.3f ms a step\n", result.Seconds, result.StepMS)

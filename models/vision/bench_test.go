@@ -15,7 +15,7 @@ import (
 func BenchmarkStep(b *testing.B) {
 	for _, s := range []Spec{lenet, wrn(10, 1, 32), wrn(22, 2, 32)} {
 		for _, sparsity := range []float64{0, 0.9, 0.98} {
-			b.Run(fmt.Sprintf("%s-%d-%d/%v", s.Arch, s.Depth, s.Width, sparsity), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s-%d-%g/%v", s.Arch, s.Depth, s.Width, sparsity), func(b *testing.B) {
 				c, err := New(s, newRand(1))
 				if err != nil {
 					b.Fatal(err)

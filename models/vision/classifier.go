@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -23,11 +24,11 @@ const (
 
 // Spec says how a network is built.
 type Spec struct {
-	Arch    string `json:"-"` // a name from [Architectures]
-	Classes int    `json:"classes"`
-	Input   []int  `json:"input"`           // of one sample: [features] or [C, H, W]
-	Depth   int    `json:"depth,omitempty"` // of a wide residual network: 6n+4
-	Width   int    `json:"width,omitempty"` // its widening factor
+	Arch    string  `json:"-"` // a name from [Architectures]
+	Classes int     `json:"classes"`
+	Input   []int   `json:"input"`           // of one sample: [features] or [C, H, W]
+	Depth   int     `json:"depth,omitempty"` // of a wide residual network: 6n+4
+	Width   float64 `json:"width,omitempty"` // multiplies the hidden channels (0: 1); the widening factor of a wide residual network
 }
 
 // The architectures.
@@ -46,6 +47,9 @@ func (s Spec) build(rng *rand.Rand) (nn.Layer, error) {
 			return nil, fmt.Errorf("input %v is out of range", s.Input)
 		}
 	}
+	if !(s.Width >= 0 && s.Width <= 100) {
+		return nil, fmt.Errorf("width %v: must be from 0 to 100", s.Width)
+	}
 	switch s.Arch {
 	case LeNet300100:
 		return newLeNet300100(s, rng)
@@ -53,6 +57,15 @@ func (s Spec) build(rng *rand.Rand) (nn.Layer, error) {
 		return newWideResNet(s, rng)
 	}
 	return nil, fmt.Errorf("architecture %q is not known; there are %s", s.Arch, strings.Join(Architectures(), ", "))
+}
+
+// channels returns how many channels a hidden layer has that has n at width 1: at least
+// one.
+func (s Spec) channels(n int) int {
+	if s.Width == 0 {
+		return n
+	}
+	return max(1, int(math.Round(s.Width*float64(n))))
 }
 
 // Architectures lists the names a Spec can have.

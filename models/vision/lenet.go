@@ -13,9 +13,10 @@ func newLeNet300100(s Spec, rng *rand.Rand) (nn.Layer, error) {
 	if len(s.Input) != 1 {
 		return nil, fmt.Errorf("input %v is not a vector of features", s.Input)
 	}
+	m1, m2 := s.channels(300), s.channels(100)
 	return nn.Sequential{
-		nn.NewLinear(s.Input[0], 300, rng), nn.ReLU{},
-		nn.NewLinear(300, 100, rng), nn.ReLU{},
-		nn.NewLinear(100, s.Classes, rng),
+		nn.NewLinear(s.Input[0], m1, rng), nn.ReLU{},
+		nn.NewLinear(m1, m2, rng), nn.ReLU{},
+		nn.NewLinear(m2, s.Classes, rng),
 	}, nil
 }

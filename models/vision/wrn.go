@@ -25,16 +25,13 @@ func newWideResNet(s Spec, rng *rand.Rand) (nn.Layer, error) {
 	if s.Depth < 10 || (s.Depth-4)%6 != 0 || s.Depth > 1000 {
 		return nil, fmt.Errorf("depth %d: must be 6n+4: 10, 16, 22 and so on", s.Depth)
 	}
-	if s.Width < 1 || s.Width > 100 {
-		return nil, fmt.Errorf("width %d: must be from 1 to 100", s.Width)
-	}
 	if len(s.Input) != 3 {
 		return nil, fmt.Errorf("input %v is not an image [channels, height, width]", s.Input)
 	}
 	n := &wideResNet{Conv1: nn.NewConv2D(s.Input[0], 16, 3, 1, 1, rng)}
 	in := 16
 	for stage := range 3 {
-		out, stride := 16*s.Width<<stage, min(stage+1, 2)
+		out, stride := s.channels(16<<stage), min(stage+1, 2)
 		var blocks []*block
 		for range (s.Depth - 4) / 6 {
 			blocks = append(blocks, newBlock(in, out, stride, rng))

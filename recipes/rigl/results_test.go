@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/seed073b5613/filigree/recipes/tasks"
 )
 
 var update = flag.Bool("update", false, "write the tables of docs/results.md anew")
@@ -56,13 +58,13 @@ func studyTable(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	byMethod := map[string][]Result{}
+	byMethod := map[string][]tasks.Result{}
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var r Result
+		var r tasks.Result
 		if err := json.Unmarshal(text, &r); err != nil {
 			t.Fatalf("%s: %v", f, err)
 		}
@@ -78,7 +80,7 @@ func studyTable(t *testing.T, dir string) string {
 		if len(rs) == 0 {
 			continue
 		}
-		slices.SortFunc(rs, func(a, b Result) int { return int(a.Seed) - int(b.Seed) })
+		slices.SortFunc(rs, func(a, b tasks.Result) int { return int(a.Seed) - int(b.Seed) })
 		sum, squares := 0.0, 0.0
 		var each []string
 		for _, r := range rs {

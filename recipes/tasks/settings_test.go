@@ -1,4 +1,4 @@
-package rigl
+package tasks
 
 import (
 	"math"

@@ -1,4 +1,4 @@
-package rigl
+package tasks
 
 import (
 	"fmt"
@@ -39,7 +39,7 @@ func (j *job) sparsify(ps []*nn.Param) error {
 			Schedule: prune.Cubic{From: until / 4, Until: until, Every: s.Every},
 		}
 	default:
-		return fmt.Errorf("rigl: no method %q", s.Method)
+		return fmt.Errorf("tasks: no method %q", s.Method)
 	}
 	j.loop.Prune, j.loop.Weights = j.method, prune.Weights(ps)
 	return nil
@@ -54,7 +54,7 @@ func distributionOf(name string) (prune.Distribution, error) {
 	case "uniform":
 		return prune.Uniform, nil
 	}
-	return nil, fmt.Errorf("rigl: no distribution %q", name)
+	return nil, fmt.Errorf("tasks: no distribution %q", name)
 }
 
 // work returns the multiplications of the training and of the trained network as
@@ -98,5 +98,5 @@ func optimizer(s Settings) (optim.Optimizer, error) {
 	case "adamw":
 		return &optim.Adam{Decay: s.Decay}, nil
 	}
-	return nil, fmt.Errorf("rigl: no optimizer %q", s.Optimizer)
+	return nil, fmt.Errorf("tasks: no optimizer %q", s.Optimizer)
 }

@@ -1,9 +1,8 @@
-package rigl
+package tasks
 
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -36,59 +35,10 @@ type Settings struct {
 	Clip         float64 `json:"clip" help:"Highest norm of the gradient; 0 for no clipping."`
 	Augment      bool    `json:"augment" negatable:"" help:"Shift and, for photographs, mirror the training images at random."`
 	Depth        int     `json:"depth" help:"Convolution layers of the wide residual network."`
-	Width        int     `json:"width" help:"Widening factor of the wide residual network."`
+	Width        float64 `json:"width" help:"Multiplies the channels of the network's hidden layers; the widening factor of a wide residual network."`
 	Seed         uint64  `json:"seed" help:"Seed of everything random."`
 	SaveSeconds  float64 `json:"save_seconds" help:"Longest time between checkpoints."`
 	Threads      int     `json:"threads" help:"Workers; 0 for one a core. Does not change the result."`
-}
-
-// tasks are the networks that can be trained, in the order of the list.
-var tasks = []Task{
-	{
-		Name:    "digits",
-		Summary: "LeNet-300-100 on digits drawn from a font; needs no download",
-		Default: defaults(func(s *Settings) {
-			s.Sparsity, s.Epochs = 0.95, 8
-		}),
-	},
-	{
-		Name:    "mnist",
-		Summary: "LeNet-300-100 on handwritten digits (--data, or filigree fetch mnist)",
-		Default: defaults(func(s *Settings) {
-			s.Data, s.Epochs = filepath.Join("data", "mnist"), 3
-		}),
-	},
-	{
-		Name:    "cifar10",
-		Summary: "wide residual network WRN-22-2 on small photographs (--data, or filigree fetch cifar10)",
-		Default: defaults(func(s *Settings) {
-			s.Data, s.Epochs, s.Batch = filepath.Join("data", "cifar10"), 30, 128
-			s.Augment, s.Depth, s.Width, s.Every = true, 22, 2, 100
-			s.WarmUp = 200
-		}),
-	},
-}
-
-// Task is something that can be trained.
-type Task struct {
-	Name    string
-	Summary string
-	Default Settings
-}
-
-// Tasks lists what can be trained.
-func Tasks() []Task { return slices.Clone(tasks) }
-
-// Find returns the task of a name, or an error that lists the names.
-func Find(name string) (Task, error) {
-	var names []string
-	for _, t := range tasks {
-		if t.Name == name {
-			return t, nil
-		}
-		names = append(names, t.Name)
-	}
-	return Task{}, fmt.Errorf("nothing to train is called %q: there are %s", name, strings.Join(names, ", "))
 }
 
 // defaults are those of the small networks, changed by a task.
@@ -96,7 +46,7 @@ func defaults(change func(*Settings)) Settings {
 	s := Settings{
 		Method: "rigl", Sparsity: 0.9, Distribution: "erk", Block: "1x1",
 		Every: 50, DropFraction: 0.3, Until: 0.75,
-		Epochs: 3, Batch: 64, Optimizer: "sgd", Rate: 0.1, Schedule: "cosine", WarmUp: 0,
+		Width: 1, Epochs: 3, Batch: 64, Optimizer: "sgd", Rate: 0.1, Schedule: "cosine", WarmUp: 0,
 		Momentum: 0.9, Nesterov: true, Decay: 5e-4, Seed: 1, SaveSeconds: 60,
 	}
 	change(&s)
@@ -139,12 +89,13 @@ func (s *Settings) Validate() error {
 		within("rate", s.Rate, 0, math.MaxFloat32, false),
 		within("momentum", s.Momentum, 0, 1, true),
 		within("decay", s.Decay, 0, math.MaxFloat32, false),
+		within("width", s.Width, 0, 100, false),
 		within("smoothing", s.Smoothing, 0, 1, true),
 		within("clip", s.Clip, 0, math.MaxFloat32, false),
 		within("save-seconds", s.SaveSeconds, 0, 600, false),
 		least("every", s.Every, 1), least("steps", s.Steps, 0), least("epochs", s.Epochs, 1),
 		least("batch", s.Batch, 1), least("warm-up", s.WarmUp, 0), least("threads", s.Threads, 0),
-		least("images", s.Images, 0), least("width", s.Width, 0), least("depth", s.Depth, 0),
+		least("images", s.Images, 0), least("depth", s.Depth, 0),
 	} {
 		if err != nil {
 			return err

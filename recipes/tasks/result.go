@@ -1,4 +1,4 @@
-package rigl
+package tasks
 
 import (
 	"fmt"
@@ -12,16 +12,17 @@ import (
 // Result is what a finished run leaves in result.json. Seconds and StepMS are
 // times; everything else repeats exactly when the run is repeated.
 type Result struct {
-	Task            string  `json:"task"`
-	Method          string  `json:"method"`
-	Seed            uint64  `json:"seed"`
-	TestAccuracy    float64 `json:"test_accuracy"` // share, after the last step
+	Task         string  `json:"task"`
+	Method       string  `json:"method"`
+	Seed         uint64  `json:"seed"`
+	TestAccuracy float64 `json:"test_accuracy"` // share, after the last step
+	Metrics
 	TestLoss        float64 `json:"test_loss"`
-	TestImages      int     `json:"test_images"`
-	BestAccuracy    float64 `json:"best_accuracy"` // highest of the run, on the same images
-	Sparsity        float64 `json:"sparsity"`      // realised share of zeros in the prunable weights
-	Nonzeros        int     `json:"nonzeros"`      // prunable weights that exist
-	Weights         int     `json:"weights"`       // prunable weights if all existed
+	TestSamples     int     `json:"test_samples"`
+	Best            float64 `json:"best"`     // best of the task's metric in the run, on the same data
+	Sparsity        float64 `json:"sparsity"` // realised share of zeros in the prunable weights
+	Nonzeros        int     `json:"nonzeros"` // prunable weights that exist
+	Weights         int     `json:"weights"`  // prunable weights if all existed
 	TrainFLOPsRatio float64 `json:"train_flops_ratio"`
 	TestFLOPsRatio  float64 `json:"test_flops_ratio"`
 	Steps           int     `json:"steps"`
@@ -86,4 +87,39 @@ func command(c config) string {
 		}
 	}
 	return text
+}
+
+// best turns the quality of the best evaluation back into the task's metric.
+func (t Task) best(quality float64) float64 {
+	if t.Metric.Lower {
+		return -quality
+	}
+	return quality
+}
+
+// Text returns the result's score for people.
+func (r Result) Text() string {
+	t, err := Find(r.Task)
+	if err != nil {
+		return ""
+	}
+	return t.Metric.Text(r.Scores())
+}
+
+// Scores returns the result's scores.
+func (r Result) Scores() train.Scores {
+	return train.Scores{Loss: r.TestLoss, Accuracy: r.TestAccuracy, BLEU: r.TestBLEU, Count: r.TestSamples}
+}
+
+// ReadResult returns the result of a finished run.
+func ReadResult(dir string) (Result, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return Result{}, err
+	}
+	var r Result
+	if err := (&train.Dir{Path: dir}).ReadResult(&r); err != nil {
+		return Result{}, err
+	}
+	return r.in(dir), nil
 }

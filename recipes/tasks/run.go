@@ -1,9 +1,10 @@
-package rigl
+package tasks
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -17,9 +18,10 @@ const Root = "runs"
 
 // IO connects a run to its surroundings.
 type IO struct {
-	Dir     string                    // run directory; empty for one below Root
-	Started func(run, summary string) // called once the run is set up; may be nil
-	Report  func(train.Event)         // called while it trains; may be nil
+	Dir     string                     // run directory; empty for one below Root
+	Started func(Task, string, string) // called once the run is set up, with its directory and a summary; may be nil
+	Report  func(train.Event)          // called while it trains; may be nil
+	Show    io.Writer                  // for a taste of the trained network; may be nil
 }
 
 // config is what config.json holds.
@@ -29,7 +31,7 @@ type config struct {
 }
 
 // Run trains the task of a name.
-func Run(ctx context.Context, task string, s Settings, io IO) (Result, error) {
+func Run(ctx context.Context, task string, s Settings, out IO) (Result, error) {
 	if _, err := Find(task); err != nil {
 		return Result{}, err
 	}
@@ -37,14 +39,14 @@ func Run(ctx context.Context, task string, s Settings, io IO) (Result, error) {
 		return Result{}, err
 	}
 	s.Threads = parallel.Workers()
-	set, err := open(task, s) // before the directory, so that a wrong path leaves none
+	set, err := openData(config{task, s}) // before the directory, so that a wrong path leaves none
 	if err != nil {
 		return Result{}, err
 	}
-	if io.Dir == "" {
-		io.Dir = train.DefaultPath(Root, task, s.Seed, time.Now())
+	if out.Dir == "" {
+		out.Dir = train.DefaultPath(Root, task, s.Seed, time.Now())
 	}
-	path, err := filepath.Abs(io.Dir)
+	path, err := filepath.Abs(out.Dir)
 	if err != nil {
 		return Result{}, err
 	}
@@ -53,12 +55,12 @@ func Run(ctx context.Context, task string, s Settings, io IO) (Result, error) {
 		return Result{}, err
 	}
 	defer dir.Close()
-	return execute(ctx, dir, config{task, s}, set, nil, io)
+	return execute(ctx, dir, config{task, s}, set, nil, out)
 }
 
 // Resume goes on with the run in a directory. A finished run gives its result
 // again.
-func Resume(ctx context.Context, path string, io IO) (Result, error) {
+func Resume(ctx context.Context, path string, out IO) (Result, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return Result{}, err
@@ -70,10 +72,10 @@ func Resume(ctx context.Context, path string, io IO) (Result, error) {
 	}
 	defer dir.Close()
 	if _, err := Find(c.Task); err != nil {
-		return Result{}, fmt.Errorf("rigl: resume %s: %w", path, err)
+		return Result{}, fmt.Errorf("tasks: resume %s: %w", path, err)
 	}
 	if err := c.Validate(); err != nil {
-		return Result{}, fmt.Errorf("rigl: resume %s: its configuration: %w", path, err)
+		return Result{}, fmt.Errorf("tasks: resume %s: its configuration: %w", path, err)
 	}
 	var done Result
 	switch err := dir.ReadResult(&done); {
@@ -86,32 +88,37 @@ func Resume(ctx context.Context, path string, io IO) (Result, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Result{}, err
 	}
-	set, err := open(c.Task, c.Settings)
+	set, err := openData(c)
 	if err != nil {
 		return Result{}, err
 	}
-	return execute(ctx, dir, c, set, checkpoint, io)
+	return execute(ctx, dir, c, set, checkpoint, out)
 }
 
 // execute trains and leaves the model, the plot and the result.
-func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkpoint *train.Checkpoint, io IO) (Result, error) {
+func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkpoint *train.Checkpoint, out IO) (Result, error) {
 	job, err := newJob(dir, c, set)
 	if err != nil {
 		return Result{}, err
 	}
-	job.loop.Report = io.Report
-	if io.Started != nil {
-		io.Started(dir.Path, job.summary())
+	job.loop.Report = out.Report
+	if out.Started != nil {
+		out.Started(job.task, dir.Path, job.summary())
 	}
 	outcome, err := job.loop.Run(ctx, checkpoint)
 	if err != nil {
 		return Result{Run: dir.Path}, err
 	}
 	result := job.result(outcome)
+	if job.data.show != nil && out.Show != nil {
+		if err := job.data.show(ctx, out.Show, job.net); err != nil {
+			return Result{Run: dir.Path}, err
+		}
+	}
 	if err := job.saveModel(dir.Model()); err != nil {
 		return Result{Run: dir.Path}, err
 	}
-	if err := plot(dir); err != nil {
+	if err := plot(dir, job.task.Metric); err != nil {
 		return Result{Run: dir.Path}, err
 	}
 	return result, dir.WriteResult(result.relative())
@@ -122,7 +129,7 @@ func (j *job) result(o train.Outcome) Result {
 	layers := layersOf(j.net)
 	r := Result{
 		Task: j.config.Task, Method: j.config.Method, Seed: j.config.Seed,
-		TestAccuracy: o.Accuracy, TestLoss: o.Loss, TestImages: o.Count, BestAccuracy: o.Best,
+		TestAccuracy: o.Accuracy, Metrics: j.task.metrics(o.Scores), TestLoss: o.Loss, TestSamples: o.Count, Best: j.task.best(o.Best),
 		Steps: o.Steps, Updates: o.Updates, StepMS: o.StepMS, Seconds: o.Seconds,
 		Run: j.dir.Path, Model: j.dir.Model(), Plot: j.dir.Plot(), Layers: layers,
 		Command: command(j.config), Machine: train.Environment(),

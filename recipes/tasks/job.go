@@ -1,16 +1,15 @@
-package rigl
+package tasks
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/internal/parallel"
-	"github.com/seed073b5613/filigree/models/vision"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/prune"
-	"github.com/seed073b5613/filigree/tensor"
 	"github.com/seed073b5613/filigree/train"
 )
 
@@ -25,8 +24,10 @@ const (
 // job is one run made ready.
 type job struct {
 	dir    *train.Dir
+	task   Task
 	config config
-	net    *vision.Classifier
+	data   *dataset
+	net    *model
 	loop   *train.Loop
 	steps  int
 	method prune.Method
@@ -34,24 +35,30 @@ type job struct {
 
 // newJob builds the network, the method, the optimizer and the loop.
 func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
-	j := &job{dir: dir, config: c}
-	var err error
-	if j.net, err = vision.New(specOf(c), rand.New(rand.NewPCG(c.Seed, streamWeights))); err != nil {
+	task, err := Find(c.Task)
+	if err != nil {
 		return nil, err
 	}
-	ps := nn.Params(j.net)
+	j := &job{dir: dir, task: task, config: c, data: set}
+	if j.net, err = set.build(rand.New(rand.NewPCG(c.Seed, streamWeights))); err != nil {
+		return nil, err
+	}
+	ps := nn.Params(j.net.Layer)
 	source, perEpoch := set.batches(rand.NewPCG(c.Seed, streamData))
 	j.steps = c.Steps
 	if j.steps == 0 {
 		j.steps = c.Epochs * perEpoch
 	}
-	loss := func(t *grad.Tape, logits *grad.Var, labels []int32) *grad.Var {
-		return grad.CrossEntropy(t, logits, labels, float32(c.Smoothing))
+	loss := set.loss
+	if loss == nil {
+		loss = func(t *grad.Tape, logits *grad.Var, labels []int32) *grad.Var {
+			return grad.CrossEntropy(t, logits, labels, float32(c.Smoothing))
+		}
 	}
 	j.loop = &train.Loop{
-		Net: j.net, Loss: loss, Data: source, Clip: c.Clip, Steps: j.steps,
+		Net: j.net.Layer, Loss: loss, Data: source, Clip: c.Clip, Steps: j.steps,
 		Random:   rand.NewPCG(c.Seed, streamTopology),
-		Evaluate: set.evaluate(j.net), EvalEvery: perEpoch, Dir: dir,
+		Evaluate: j.evaluate, EvalEvery: perEpoch, Dir: dir,
 		SaveEvery: perEpoch, SaveAfter: time.Duration(c.SaveSeconds * float64(time.Second)),
 		Best: j.saveModel,
 	}
@@ -62,11 +69,21 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	return j, j.sparsify(ps)
 }
 
-// layersOf lists the prunable weights of a network. It runs one image through it
+// evaluate scores the network as it stands.
+func (j *job) evaluate(ctx context.Context) (train.Scores, error) {
+	s, err := j.data.evaluate(ctx, j.net)
+	s.Quality = j.task.Metric.Of(s)
+	if j.task.Metric.Lower {
+		s.Quality = -s.Quality
+	}
+	return s, err
+}
+
+// layersOf lists the prunable weights of a network. It runs one sample through it
 // to count what each weight multiplies.
-func layersOf(net *vision.Classifier) []train.Layer {
-	net.Forward(nil, &grad.Var{Value: tensor.New(net.Spec.InputShape(1)...)})
-	ps := nn.Params(net)
+func layersOf(net *model) []train.Layer {
+	net.Forward(nil, &grad.Var{Value: net.sample})
+	ps := nn.Params(net.Layer)
 	macs := map[string]int64{}
 	for _, p := range ps {
 		if p.Prunable {
@@ -83,6 +100,6 @@ func (j *job) summary() string {
 	if s.Method != "dense" {
 		sparsity = fmt.Sprintf(" at %.4g %% sparsity (%s, %s blocks)", 100*s.Sparsity, s.Distribution, s.Block)
 	}
-	return fmt.Sprintf("%s: %s%s, %d steps of %d images, seed %d, %d threads",
+	return fmt.Sprintf("%s: %s%s, %d steps of %d, seed %d, %d threads",
 		j.config.Task, s.Method, sparsity, j.steps, s.Batch, s.Seed, parallel.Workers())
 }

@@ -1,4 +1,4 @@
-package rigl
+package tasks
 
 import (
 	"fmt"
@@ -10,13 +10,13 @@ import (
 	"github.com/seed073b5613/filigree/train"
 )
 
-// plot draws the training loss and the test accuracy of a run over its steps.
-func plot(dir *train.Dir) error {
+// plot draws the training loss and the test score of a run over its steps.
+func plot(dir *train.Dir, m Metric) error {
 	columns, rows, err := dir.ReadMetrics()
 	if err != nil {
 		return err
 	}
-	var loss, accuracy series
+	var loss, score series
 	for _, row := range rows {
 		cell := map[string]string{}
 		for i, name := range columns {
@@ -24,13 +24,13 @@ func plot(dir *train.Dir) error {
 		}
 		step, _ := strconv.ParseFloat(cell["step"], 64)
 		loss.add(step, cell["loss"])
-		accuracy.add(step, cell["test_accuracy"])
+		score.add(step, cell["test_score"])
 	}
 	return train.WriteFile(dir.Plot(), func(w io.Writer) error {
 		fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", plotWidth, 2*panelHeight)
 		fmt.Fprintf(w, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", plotWidth, 2*panelHeight)
 		loss.draw(w, 0, "training loss (nats, mean since the last point)", "#b4472e")
-		accuracy.draw(w, panelHeight, "test accuracy", "#2e6db4")
+		score.draw(w, panelHeight, "test "+m.Label, "#2e6db4")
 		_, err := fmt.Fprintln(w, "</svg>")
 		return err
 	})
