@@ -97,6 +97,10 @@ func unaryCase(f func(*Tape, *Var) *Var) opCase {
 	return opCase{"unary", [][]int{{4, 5}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, f(t, in[0]), in[0]) })}
 }
 
+func attentionCase(in [][]int, heads int, causal bool, lengths []int32) opCase {
+	return opCase{"attention", in, plain(func(t *Tape, in []*Var) *Var { return Attention(t, in[0], in[1], in[2], heads, causal, lengths) })}
+}
+
 var opCases = []opCase{
 	linearCase("dense"), linearCase("masked"), linearCase("sparse"), linearCase("block"),
 	convCase("dense", kernel.Conv{C: 3, M: 4, KH: 3, KW: 3, PadH: 1, PadW: 1}),
@@ -135,6 +139,9 @@ var opCases = []opCase{
 		g, b, dg, db := normal(rng, 5), normal(rng, 5), make([]float32, 5), make([]float32, 5)
 		return func(t *Tape, in []*Var) *Var { return LayerNorm(t, in[0], g, b, dg, db, 1e-2) }, []Slot{{"gamma", g, dg}, {"beta", b, db}}
 	}},
+	attentionCase([][]int{{6, 3, 2}, {6, 4, 2}, {6, 4, 2}}, 2, false, []int32{4, 2}),
+	attentionCase([][]int{{4, 3, 9}, {4, 3, 9}, {4, 3, 9}}, 1, true, nil),
+	{"attention", [][]int{{4, 3, 2}}, plain(func(t *Tape, in []*Var) *Var { return Attention(t, in[0], in[0], in[0], 2, false, nil) })},
 	{"custom", [][]int{{3, 2}}, plain(func(t *Tape, in []*Var) *Var {
 		out := t.New(3, 2)
 		for i, v := range in[0].Value.Data {
