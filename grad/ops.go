@@ -30,20 +30,29 @@ func (o *relu) back(t *Tape) {
 type crossEntropy struct {
 	x, out *Var
 	d      []float32 // gradient of the summed loss
-	n      int
+	n      int       // columns with a label
 }
+
+// Ignored is the label of a column without one (padding): it has no part in the loss.
+const Ignored = -1
 
 // CrossEntropy returns the mean over the columns of logits [C, N...] of the cross
 // entropy, in nats, between their softmax and the labels, one a column, with label
 // smoothing (Szegedy et al. 2016, section 7): the target is 1-smoothing on the label
-// plus smoothing/C on every class. It panics on a label outside 0 to C-1.
+// plus smoothing/C on every class. Columns labelled [Ignored] have no loss and no
+// gradient, and the mean is over the others; it is 0 where there are none. It panics on
+// any other label outside 0 to C-1.
 func CrossEntropy(t *Tape, logits *Var, labels []int32, smoothing float32) *Var {
 	c, n := logits.Value.Rows(), logits.Value.Cols()
 	if len(labels) != n {
 		panic(fmt.Sprintf("grad: CrossEntropy: logits are %v, %d labels", logits.Value.Shape, len(labels)))
 	}
+	counted := 0
 	for i, l := range labels {
-		if l < 0 || int(l) >= c {
+		if l != Ignored {
+			counted++
+		}
+		if l < Ignored || int(l) >= c {
 			panic(fmt.Sprintf("grad: CrossEntropy: label %d of column %d, logits are %v", l, i, logits.Value.Shape))
 		}
 	}
@@ -53,21 +62,21 @@ func CrossEntropy(t *Tape, logits *Var, labels []int32, smoothing float32) *Var 
 	if t.wants(logits) {
 		d = t.buffer(c * n)
 		out.wanted = true
-		*next[crossEntropy](t) = crossEntropy{logits, out, d, n}
+		*next[crossEntropy](t) = crossEntropy{logits, out, d, counted}
 	}
 	kernel.CrossEntropyColumns(c, n, logits.Value.Data, labels, smoothing, d, losses)
 	sum := 0.0
 	for _, l := range losses {
 		sum += float64(l)
 	}
-	out.Value.Data[0] = float32(sum / float64(max(n, 1)))
+	out.Value.Data[0] = float32(sum / float64(max(counted, 1)))
 	return out
 }
 
 func (o *crossEntropy) outs() *Var { return o.out }
 
 func (o *crossEntropy) back(t *Tape) {
-	g := o.out.Grad.Data[0] / float32(o.n)
+	g := o.out.Grad.Data[0] / float32(max(o.n, 1))
 	dx, acc := t.GradOf(o.x)
 	for i, d := range o.d {
 		if acc {

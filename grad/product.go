@@ -27,32 +27,47 @@ const scanRows = 64
 
 // multiply computes Y[M,N] = W·X, or adds it where acc is true.
 func (w *Weight) multiply(N int, X []float32, acc bool, Y []float32) {
+	w.multiplyRows(N, X, N, acc, Y, N)
+}
+
+// multiplyRows is multiply for rows of X and Y that lie ldx and ldy apart.
+func (w *Weight) multiplyRows(N int, X []float32, ldx int, acc bool, Y []float32, ldy int) {
 	if w.Sparse != nil {
-		kernel.SpMM(&w.Sparse.CSR, N, X, N, acc, Y, N)
+		kernel.SpMM(&w.Sparse.CSR, N, X, ldx, acc, Y, ldy)
 		return
 	}
-	kernel.GEMM(false, false, w.M, N, w.K, 1, w.Dense, w.K, X, N, beta(acc), Y, N)
+	kernel.GEMM(false, false, w.M, N, w.K, 1, w.Dense, w.K, X, ldx, beta(acc), Y, ldy)
 }
 
 // inputGrad computes dX[K,N] = Wᵀ·dY, or adds it where acc is true.
 func (w *Weight) inputGrad(N int, dY []float32, acc bool, dX []float32) {
+	w.inputGradRows(N, dY, N, acc, dX, N)
+}
+
+// inputGradRows is inputGrad for rows of dY and dX that lie ldy and ldx apart.
+func (w *Weight) inputGradRows(N int, dY []float32, ldy int, acc bool, dX []float32, ldx int) {
 	if w.Sparse != nil {
-		kernel.SpMMT(&w.Sparse.CSR, w.Sparse.Twin(), N, dY, N, acc, dX, N)
+		kernel.SpMMT(&w.Sparse.CSR, w.Sparse.Twin(), N, dY, ldy, acc, dX, ldx)
 		return
 	}
-	kernel.GEMM(true, false, w.K, N, w.M, 1, w.Dense, w.K, dY, N, beta(acc), dX, N)
+	kernel.GEMM(true, false, w.K, N, w.M, 1, w.Dense, w.K, dY, ldy, beta(acc), dX, ldx)
 }
 
 // weightGrad adds the gradient dY·Xᵀ at the weights that exist to Grad, and shows
 // the whole of it to Scan.
 func (w *Weight) weightGrad(t *Tape, N int, dY, X []float32) {
+	w.weightGradRows(t, N, dY, N, X, N)
+}
+
+// weightGradRows is weightGrad for rows of dY and X that lie ldy and ldx apart.
+func (w *Weight) weightGradRows(t *Tape, N int, dY []float32, ldy int, X []float32, ldx int) {
 	if w.Grad == nil {
 		return
 	}
 	if w.Sparse != nil {
-		kernel.SDDMM(&w.Sparse.CSR, N, dY, N, X, N, w.Grad)
+		kernel.SDDMM(&w.Sparse.CSR, N, dY, ldy, X, ldx, w.Grad)
 	} else {
-		kernel.GEMM(false, true, w.M, w.K, N, 1, dY, N, X, N, 1, w.Grad, w.K)
+		kernel.GEMM(false, true, w.M, w.K, N, 1, dY, ldy, X, ldx, 1, w.Grad, w.K)
 		if w.Mask != nil {
 			w.Mask.Apply(w.Grad)
 		}
@@ -63,7 +78,7 @@ func (w *Weight) weightGrad(t *Tape, N int, dY, X []float32) {
 	g := t.grab(min(scanRows, w.M) * w.K)
 	for row := 0; row < w.M; row += scanRows {
 		rows := min(scanRows, w.M-row)
-		kernel.GEMM(false, true, rows, w.K, N, 1, dY[row*N:], N, X, N, 0, g, w.K)
+		kernel.GEMM(false, true, rows, w.K, N, 1, dY[row*ldy:], ldy, X, ldx, 0, g, w.K)
 		w.Scan(row, g[:rows*w.K])
 	}
 	t.give(g)

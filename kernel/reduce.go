@@ -66,7 +66,8 @@ func SoftmaxColumns(C, N int, x, y []float32) {
 
 // CrossEntropyColumns computes the cross entropy, in nats, of the softmax down each of N
 // columns of logits [C,N] with its label: the target is 1 - smoothing on the label plus
-// smoothing/C everywhere. dlogits, where not nil, becomes the gradient of the summed loss.
+// smoothing/C everywhere. A column with a negative label has no loss and no gradient.
+// dlogits, where not nil, becomes the gradient of the summed loss.
 func CrossEntropyColumns(C, N int, logits []float32, labels []int32, smoothing float32, dlogits, loss []float32) {
 	runColumns(columnTask{C: C, N: N, x: logits, y: dlogits, labels: labels, loss: loss, smoothing: smoothing})
 }
@@ -123,6 +124,9 @@ func (t *columnTask) Run(i int) {
 	if t.labels != nil {
 		for j := range n {
 			t.loss[lo+j] += top[j] + float32(math.Log(float64(sum[j])))
+			if t.labels[lo+j] < 0 {
+				t.loss[lo+j] = 0
+			}
 		}
 	}
 	if t.y == nil {
@@ -130,6 +134,9 @@ func (t *columnTask) Run(i int) {
 	}
 	for j := range n {
 		sum[j] = 1 / sum[j]
+		if t.labels != nil && t.labels[lo+j] < 0 {
+			sum[j] = 0
+		}
 	}
 	for c := range t.C {
 		dst := &t.y[c*t.N+lo]
@@ -158,6 +165,9 @@ func (t *columnTask) losses(c, lo, n int) {
 func (t *columnTask) subtractTargets(c, lo, n int) {
 	spread := t.smoothing / float32(t.C)
 	for j := lo; j < lo+n; j++ {
+		if t.labels[j] < 0 {
+			continue
+		}
 		t.y[c*t.N+j] -= spread
 		if int(t.labels[j]) == c {
 			t.y[c*t.N+j] -= 1 - t.smoothing

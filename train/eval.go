@@ -11,7 +11,8 @@ import (
 
 // Evaluate scores a network on batches: it returns the mean loss without label
 // smoothing and the share of right answers. next returns batches as
-// [Source.Next] does until it returns none. It returns soon after ctx ends.
+// [Source.Next] does until it returns none; columns labelled [grad.Ignored] do not count.
+// It returns soon after ctx ends.
 func Evaluate(ctx context.Context, net nn.Layer, next func() (x *tensor.Tensor, labels []int32)) (Scores, error) {
 	tape := &grad.Tape{NoGrad: true}
 	var s Scores
@@ -31,8 +32,14 @@ func Evaluate(ctx context.Context, net nn.Layer, next func() (x *tensor.Tensor, 
 		}
 		right += hits(logits.Value, labels)
 		mean := nn.CrossEntropy(tape, logits, labels)
-		loss += float64(mean.Value.Data[0]) * float64(len(labels))
-		s.Count += len(labels)
+		counted := 0
+		for _, l := range labels {
+			if l != grad.Ignored {
+				counted++
+			}
+		}
+		loss += float64(mean.Value.Data[0]) * float64(counted)
+		s.Count += counted
 	}
 	if s.Count > 0 {
 		s.Loss, s.Accuracy = loss/float64(s.Count), float64(right)/float64(s.Count)
