@@ -147,6 +147,9 @@ var opCases = []opCase{
 	attentionCase([][]int{{6, 3, 2}, {6, 4, 2}, {6, 4, 2}}, 2, false, []int32{4, 2}),
 	attentionCase([][]int{{4, 3, 9}, {4, 3, 9}, {4, 3, 9}}, 1, true, nil),
 	{"attention", [][]int{{4, 3, 2}}, plain(func(t *Tape, in []*Var) *Var { return Attention(t, in[0], in[0], in[0], 2, false, nil) })},
+	{"scaleShift", [][]int{{2, 3, 4}}, plain(func(t *Tape, in []*Var) *Var {
+		return Add(t, ScaleShift(t, in[0], 1.5, []float32{1, 2, 3, -1, -2, -3}), in[0])
+	})},
 	{"custom", [][]int{{3, 2}}, plain(func(t *Tape, in []*Var) *Var {
 		out := t.New(3, 2)
 		for i, v := range in[0].Value.Data {

@@ -8,6 +8,7 @@ package grad
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/seed073b5613/filigree/tensor"
@@ -209,14 +210,25 @@ func (t *Tape) backward() {
 	}
 }
 
+// class returns the capacity of buffers that serve n elements: there are eight sizes from
+// one power of two to the next, so that batches of many lengths share buffers.
+func class(n int) int {
+	if n <= 16 {
+		return 16
+	}
+	step := 1 << max(bits.Len(uint(n-1))-4, 0)
+	return (n + step - 1) / step * step
+}
+
 // grab returns a gradient buffer of n elements with any content.
 func (t *Tape) grab(n int) []float32 {
-	if list := t.free[n]; len(list) > 0 {
+	c := class(n)
+	if list := t.free[c]; len(list) > 0 {
 		b := list[len(list)-1]
-		t.free[n] = list[:len(list)-1]
-		return b
+		t.free[c] = list[:len(list)-1]
+		return b[:n]
 	}
-	return tensor.Alloc(n)
+	return tensor.Alloc(c)[:n]
 }
 
 // give hands a buffer from grab back.
@@ -224,7 +236,7 @@ func (t *Tape) give(b []float32) {
 	if t.free == nil {
 		t.free = map[int][][]float32{}
 	}
-	t.free[len(b)] = append(t.free[len(b)], b)
+	t.free[cap(b)] = append(t.free[cap(b)], b)
 }
 
 // release gives the gradient buffer of v back.
