@@ -35,5 +35,8 @@ func NewLinear(K, M int, rng *rand.Rand) *Linear {
 // Forward returns y. It panics unless the first axis of x has K elements.
 func (l *Linear) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
 	l.Weight.Uses = 1
+	if s := x.Value.Shape; len(s) == 3 {
+		l.Weight.Uses = s[1] // times of a sequence
+	}
 	return grad.Linear(t, x, l.Weight.bound(t), l.Bias.values(), l.Bias.gradFor(t))
 }
