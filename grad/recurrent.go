@@ -198,17 +198,19 @@ func (o *recurrent) back(t *Tape) {
 	N, size := T*B, H*B
 	d := t.grab(G * H * N) // gradients of the gates, of what the recurrent product gives
 	dh := t.grab(size)
+	clear(dh)
 	var dn, dc []float32
 	if k.gated {
 		dn = t.grab(size * T)
 	}
 	if k.memory {
 		dc = t.grab(size)
+		clear(dc)
 	}
 	dy := o.out.Grad.Data
 	for i := T - 1; i >= 0; i-- {
 		c := o.step(i, i, i+1)
-		c.DY, c.LDY, c.DH, c.DC, c.First = dy[i*B:], N, dh, dc, i == T-1
+		c.DY, c.LDY, c.DH, c.DC = dy[i*B:], N, dh, dc
 		c.DA, c.LDD = d[i*B:], N
 		if k.gated {
 			c.DN = dn[i*B:]

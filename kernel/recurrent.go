@@ -30,14 +30,13 @@ type Cell struct {
 	CN []float32 // [H,B], LSTM: memory after
 	TC []float32 // [H,B], LSTM: tanh of it
 
-	DY    []float32 // gradient of the states from above, rows LDY apart
-	LDY   int
-	DH    []float32 // [H,B], gradient of the state from the step after
-	DC    []float32 // [H,B], LSTM: of the memory; becomes that of the memory before
-	DA    []float32 // gradient of the gates, rows LDD apart
-	DN    []float32 // GRU: of the candidate's input part, rows LDD apart
-	LDD   int
-	First bool // backward: this is the last step, DH and DC hold nothing yet
+	DY  []float32 // gradient of the states from above, rows LDY apart
+	LDY int
+	DH  []float32 // [H,B], gradient of the state from the step after
+	DC  []float32 // [H,B], LSTM: of the memory; becomes that of the memory before
+	DA  []float32 // gradient of the gates, rows LDD apart
+	DN  []float32 // GRU: of the candidate's input part, rows LDD apart
+	LDD int
 }
 
 type cellTask struct {
@@ -76,10 +75,9 @@ func (c *Cell) gate(block []float32, g, lo, hi int) []float32 {
 	return block[(g*c.H+lo)*c.B : (g*c.H+hi)*c.B]
 }
 
-// above is the gradient of row i of the state: from above, and from the step after.
-func (c *Cell) above(i int) (dy, dh []float32) {
-	return c.DY[i*c.LDY : i*c.LDY+c.B], c.DH[i*c.B : (i+1)*c.B]
-}
+// row is row i of gate g of a block, wide of one of an array of rows ld apart.
+func (c *Cell) row(block []float32, g, i int) []float32  { return block[(g*c.H+i)*c.B:][:c.B] }
+func (c *Cell) wide(x []float32, ld, g, i int) []float32 { return x[(g*c.H+i)*ld:][:c.B] }
 
 // RNN computes HN = tanh A, for A = W·x + U·HP + b.
 func (c *Cell) RNN() {
@@ -92,12 +90,11 @@ func (c *Cell) RNN() {
 func (c *Cell) RNNGrad() {
 	c.run("RNNGrad", func(c *Cell, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			dy, dh := c.above(i)
-			y, da := c.HN[i*c.B:(i+1)*c.B], c.DA[i*c.LDD:i*c.LDD+c.B]
+			dy, dh := c.wide(c.DY, c.LDY, 0, i), c.row(c.DH, 0, i)
+			y, da := c.row(c.HN, 0, i), c.wide(c.DA, c.LDD, 0, i)
+			dh, y, da = dh[:len(dy)], y[:len(dy)], da[:len(dy)]
 			for j, d := range dy {
-				if !c.First {
-					d += dh[j]
-				}
+				d += dh[j]
 				da[j] = d * (1 - y[j]*y[j])
 			}
 		}
@@ -138,15 +135,15 @@ func (c *Cell) GRU() {
 func (c *Cell) GRUGrad() {
 	c.run("GRUGrad", func(c *Cell, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			dy, dh := c.above(i)
-			r, z, n := c.gate(c.A, 0, i, i+1), c.gate(c.A, 1, i, i+1), c.gate(c.A, 2, i, i+1)
-			un, hp := c.gate(c.N, 0, i, i+1), c.gate(c.HP, 0, i, i+1)
-			dr, dz := c.DA[i*c.LDD:][:len(dy)], c.DA[(c.H+i)*c.LDD:][:len(dy)]
-			du, dn := c.DA[(2*c.H+i)*c.LDD:][:len(dy)], c.DN[i*c.LDD:][:len(dy)]
+			dy, dh := c.wide(c.DY, c.LDY, 0, i), c.row(c.DH, 0, i)
+			r, z, n := c.row(c.A, 0, i), c.row(c.A, 1, i), c.row(c.A, 2, i)
+			un, hp := c.row(c.N, 0, i), c.row(c.HP, 0, i)
+			dr, dz := c.wide(c.DA, c.LDD, 0, i), c.wide(c.DA, c.LDD, 1, i)
+			du, dn := c.wide(c.DA, c.LDD, 2, i), c.wide(c.DN, c.LDD, 0, i)
+			dh, r, z, n, un, hp = dh[:len(dy)], r[:len(dy)], z[:len(dy)], n[:len(dy)], un[:len(dy)], hp[:len(dy)]
+			dr, dz, du, dn = dr[:len(dy)], dz[:len(dy)], du[:len(dy)], dn[:len(dy)] // for the compiler
 			for j, d := range dy {
-				if !c.First {
-					d += dh[j]
-				}
+				d += dh[j]
 				r, z, n := r[j], z[j], n[j]
 				e := d * (1 - z) * (1 - n*n)
 				dn[j] = e
@@ -187,20 +184,17 @@ func (c *Cell) LSTM() {
 func (c *Cell) LSTMGrad() {
 	c.run("LSTMGrad", func(c *Cell, lo, hi int) {
 		for row := lo; row < hi; row++ {
-			dy, dh := c.above(row)
-			i, f := c.gate(c.A, 0, row, row+1), c.gate(c.A, 1, row, row+1)
-			g, o := c.gate(c.A, 2, row, row+1), c.gate(c.A, 3, row, row+1)
-			cp, tc, dc := c.gate(c.CP, 0, row, row+1), c.gate(c.TC, 0, row, row+1), c.gate(c.DC, 0, row, row+1)
-			di, df := c.DA[row*c.LDD:][:len(dy)], c.DA[(c.H+row)*c.LDD:][:len(dy)]
-			dg, do := c.DA[(2*c.H+row)*c.LDD:][:len(dy)], c.DA[(3*c.H+row)*c.LDD:][:len(dy)]
+			dy, dh := c.wide(c.DY, c.LDY, 0, row), c.row(c.DH, 0, row)
+			i, f, g, o := c.row(c.A, 0, row), c.row(c.A, 1, row), c.row(c.A, 2, row), c.row(c.A, 3, row)
+			cp, tc, dc := c.row(c.CP, 0, row), c.row(c.TC, 0, row), c.row(c.DC, 0, row)
+			di, df := c.wide(c.DA, c.LDD, 0, row), c.wide(c.DA, c.LDD, 1, row)
+			dg, do := c.wide(c.DA, c.LDD, 2, row), c.wide(c.DA, c.LDD, 3, row)
+			dh, i, f, g, o = dh[:len(dy)], i[:len(dy)], f[:len(dy)], g[:len(dy)], o[:len(dy)]
+			cp, tc, dc, di, df, dg, do = cp[:len(dy)], tc[:len(dy)], dc[:len(dy)], di[:len(dy)], df[:len(dy)], dg[:len(dy)], do[:len(dy)]
 			for j, d := range dy {
-				e := float32(0)
-				if !c.First {
-					d += dh[j]
-					e = dc[j]
-				}
+				d += dh[j]
 				i, f, g, o, t := i[j], f[j], g[j], o[j], tc[j]
-				e += d * o * (1 - t*t)
+				e := dc[j] + d*o*(1-t*t)
 				di[j] = e * g * i * (1 - i)
 				df[j] = e * cp[j] * f * (1 - f)
 				dg[j] = e * i * (1 - g*g)

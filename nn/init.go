@@ -3,6 +3,8 @@ package nn
 import (
 	"math"
 	"math/rand/v2"
+
+	"github.com/seed073b5613/filigree/kernel"
 )
 
 // HeNormal fills p with normal values of variance 2/K, K being its inputs (He et al.
@@ -40,49 +42,48 @@ func Normal(p *Param, deviation float64, rng *rand.Rand) {
 	}
 }
 
+// orthogonalRows is how many rows are made orthogonal to those above at a time.
+const orthogonalRows = 32
+
 // Orthogonal fills each block of K rows of p [M,K], the last may be short, with rows of
 // length 1 at right angles to each other (Saxe et al. 2014): for recurrent weights, one
-// orthogonal matrix a gate.
+// orthogonal matrix a gate. Normal values go through a Gram-Schmidt process: groups of rows
+// lose their share in all rows above by products, twice against rounding, and then rows in
+// those of their group.
 func Orthogonal(p *Param, rng *rand.Rand) {
+	Normal(p, 1, rng)
 	M, K := p.M(), p.K()
-	rows := make([][]float64, min(M, K))
-	for first := 0; first < M; first += K {
-		n := min(K, M-first)
-		for i := range n {
-			rows[i] = orthogonalTo(rows[:i], K, rng)
-			for j, v := range rows[i] {
-				p.Dense.Data[(first+i)*K+j] = float32(v)
+	share := make([]float32, orthogonalRows*min(M, K))
+	for gate := 0; gate < M; gate += K {
+		Q := p.Dense.Data[gate*K : min(gate+K, M)*K]
+		for first := 0; first*K < len(Q); first += orthogonalRows {
+			group := Q[first*K : min((first+orthogonalRows)*K, len(Q))]
+			n := len(group) / K
+			for range 2 {
+				kernel.GEMM(false, true, n, first, K, 1, group, K, Q, K, 0, share, max(first, 1))
+				kernel.GEMM(false, false, n, K, first, -1, share, max(first, 1), Q, K, 1, group, K)
+				orthonormal(group, K)
 			}
 		}
 	}
 }
 
-// orthogonalTo returns a random row of length 1 at right angles to those given: the modified
-// Gram-Schmidt process, twice, against rounding.
-func orthogonalTo(rows [][]float64, n int, rng *rand.Rand) []float64 {
-	x := make([]float64, n)
-	for i := range x {
-		x[i] = rng.NormFloat64()
-	}
-	for range 2 {
-		for _, r := range rows {
-			d := dot(x, r)
-			for i := range x {
-				x[i] -= d * r[i]
-			}
+// orthonormal makes the rows of x [n,K] orthogonal to each other and of length 1.
+func orthonormal(x []float32, K int) {
+	for i := 0; i < len(x); i += K {
+		row := x[i : i+K]
+		for j := 0; j < i; j += K {
+			above := x[j : j+K]
+			kernel.Axpy(float32(-dot(row, above)), above, row)
 		}
-		length := math.Sqrt(dot(x, x))
-		for i := range x {
-			x[i] /= length
-		}
+		kernel.Scale(float32(1/math.Sqrt(dot(row, row))), row, row)
 	}
-	return x
 }
 
-func dot(a, b []float64) float64 {
+func dot(a, b []float32) float64 {
 	s := 0.0
 	for i, v := range a {
-		s += v * b[i]
+		s += float64(v) * float64(b[i])
 	}
 	return s
 }

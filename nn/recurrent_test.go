@@ -93,14 +93,14 @@ func TestCarry(t *testing.T) {
 }
 
 func TestOrthogonal(t *testing.T) {
-	p := NewParam(3*7, 7)
+	p := NewParam(3*50, 50)
 	Orthogonal(p, rand.New(rand.NewPCG(3, 3)))
 	for gate := range 3 {
-		for i := range 7 {
-			for j := range 7 {
+		for i := range 50 {
+			for j := range 50 {
 				sum, want := 0.0, 0.0
-				for k := range 7 {
-					sum += float64(p.Dense.Data[(gate*7+i)*7+k]) * float64(p.Dense.Data[(gate*7+j)*7+k])
+				for k := range 50 {
+					sum += float64(p.Dense.Data[(gate*50+i)*50+k]) * float64(p.Dense.Data[(gate*50+j)*50+k])
 				}
 				if i == j {
 					want = 1
