@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/md5"
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path"
@@ -23,7 +25,7 @@ import (
 // download is one file of a data set.
 type download struct {
 	name string
-	sum  string // SHA-256 in hex, or MD5 where the authors publish that
+	sum  string // SHA-256 in hex, or MD5 or the object name in Git where the authors publish those
 }
 
 // collection says where a data set comes from.
@@ -51,6 +53,18 @@ var collections = map[string]collection{
 		unpack:  true,
 		already: []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"},
 	},
+	"tiny-shakespeare": {
+		base:  "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare",
+		files: []download{{"input.txt", "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"}},
+	},
+	"wikitext-2": { // the token version, in the copy of PyTorch's examples
+		base: "https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/word_language_model/data/wikitext-2",
+		files: []download{
+			{"train.txt", "2d84b35af79e411d73ea7cae83c73964c6ac83b4"},
+			{"valid.txt", "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8"},
+			{"test.txt", "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0"},
+		},
+	},
 }
 
 // FetchOptions say where from and how.
@@ -59,13 +73,13 @@ type FetchOptions struct {
 	Progress func(file string, done, total int64) // called while bytes arrive; total is -1 if unknown; may be nil
 }
 
-// Fetch downloads a data set, mnist or cifar10, into a folder and verifies it. A
+// Fetch downloads a data set, mnist, cifar10, tiny-shakespeare or wikitext-2, into a folder and verifies it. A
 // download that was broken off goes on where it stopped; files that are there and
 // right are kept.
 func Fetch(ctx context.Context, name, dir string, o FetchOptions) error {
 	c, ok := collections[name]
 	if !ok {
-		return fmt.Errorf("data: fetch %s: no such data set: there are mnist and cifar10", name)
+		return fmt.Errorf("data: fetch %s: no such data set: there are %s", name, strings.Join(slices.Sorted(maps.Keys(collections)), ", "))
 	}
 	if o.Base != "" {
 		c.base = strings.TrimSuffix(o.Base, "/")
@@ -180,8 +194,16 @@ func check(path, sum string) error {
 	}
 	defer f.Close()
 	var h hash.Hash = sha256.New()
-	if len(sum) == 2*md5.Size {
+	switch len(sum) {
+	case 2 * md5.Size:
 		h = md5.New()
+	case 2 * sha1.Size:
+		info, err := f.Stat()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path, cause(err))
+		}
+		h = sha1.New()
+		fmt.Fprintf(h, "blob %d\x00", info.Size())
 	}
 	if _, err := io.Copy(h, f); err != nil {
 		return fmt.Errorf("read %s: %w", path, cause(err))

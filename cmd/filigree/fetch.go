@@ -14,7 +14,7 @@ import (
 )
 
 type fetchCommand struct {
-	Name string `arg:"" enum:"mnist,cifar10" help:"mnist (11 MB) or cifar10 (163 MB)."`
+	Name string `arg:"" enum:"mnist,cifar10,tiny-shakespeare,wikitext-2" help:"mnist (11 MB), cifar10 (163 MB), tiny-shakespeare (1 MB) or wikitext-2 (13 MB)."`
 	Dir  string `placeholder:"DIR" help:"Folder to put the files in; without it, data/NAME."`
 	From string `placeholder:"URL" help:"Address to fetch from instead of the usual one."`
 }
@@ -55,6 +55,13 @@ func (c *fetchCommand) Run(ctx context.Context, io console) error {
 	if err := data.Fetch(ctx, c.Name, dir, data.FetchOptions{Base: c.From, Progress: progress}); err != nil {
 		return err
 	}
-	fmt.Fprintf(io.out, "%s is in %s; train on it with: filigree train %s --data %s\n", c.Name, dir, c.Name, dir)
+	task := c.Name
+	switch c.Name {
+	case "tiny-shakespeare":
+		task = "charlm"
+	case "wikitext-2":
+		task = "wordlm"
+	}
+	fmt.Fprintf(io.out, "%s is in %s; train on it with: filigree train %s --data %s\n", c.Name, dir, task, dir)
 	return nil
 }

@@ -123,9 +123,15 @@ func showDefaults(parser *kong.Kong) {
 func unused(task, flag string) bool {
 	switch flag {
 	case "width", "depth":
-		return task == "digits" || task == "mnist"
+		return task == "digits" || task == "mnist" || flag == "depth" && task != "cifar10"
 	case "data":
 		return task == "digits"
+	case "length":
+		return task != "charlm" && task != "wordlm"
+	case "vocabulary":
+		return task != "wordlm"
+	case "images", "augment":
+		return task == "charlm" || task == "wordlm"
 	}
 	return false
 }

@@ -100,6 +100,10 @@ func (j *job) summary() string {
 	if s.Method != "dense" {
 		sparsity = fmt.Sprintf(" at %.4g %% sparsity (%s, %s blocks)", 100*s.Sparsity, s.Distribution, s.Block)
 	}
-	return fmt.Sprintf("%s: %s%s, %d steps of %d, seed %d, %d threads",
-		j.config.Task, s.Method, sparsity, j.steps, s.Batch, s.Seed, parallel.Workers())
+	note := ""
+	if j.data.note != "" {
+		note = "\nnote: " + j.data.note
+	}
+	return fmt.Sprintf("%s: %s%s, %d steps of %d, seed %d, %d threads%s",
+		j.config.Task, s.Method, sparsity, j.steps, s.Batch, s.Seed, parallel.Workers(), note)
 }

@@ -16,7 +16,7 @@ type Settings struct {
 	Images       int     `json:"images" help:"Train on the first so many images only; 0 for all."`
 	Method       string  `json:"method" help:"How weights are chosen: dense (all), static (random, fixed), rigl (drop the smallest, grow where the gradient is largest), magnitude (prune a dense network step by step)."`
 	Sparsity     float64 `json:"sparsity" help:"Share of the weights that do not exist."`
-	Distribution string  `json:"distribution" help:"How sparsity is shared among layers: erk, er or uniform."`
+	Distribution string  `json:"distribution" help:"How sparsity is shared among layers: erk, er, uniform (the first layer dense) or even."`
 	Block        string  `json:"block" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
 	Every        int     `json:"every" help:"Steps between changes of the topology."`
 	DropFraction float64 `json:"drop_fraction" help:"RigL: share of a layer's weights dropped at the first change."`
@@ -36,6 +36,8 @@ type Settings struct {
 	Augment      bool    `json:"augment" negatable:"" help:"Shift and, for photographs, mirror the training images at random."`
 	Depth        int     `json:"depth" help:"Convolution layers of the wide residual network."`
 	Width        float64 `json:"width" help:"Multiplies the channels of the network's hidden layers; the widening factor of a wide residual network."`
+	Length       int     `json:"length" help:"Characters or words of a training sequence."`
+	Vocabulary   int     `json:"vocabulary" help:"Most words the vocabulary has; 0 for no limit."`
 	Seed         uint64  `json:"seed" help:"Seed of everything random."`
 	SaveSeconds  float64 `json:"save_seconds" help:"Longest time between checkpoints."`
 	Threads      int     `json:"threads" help:"Workers; 0 for one a core. Does not change the result."`
@@ -79,7 +81,7 @@ func (s *Settings) Validate() error {
 	}
 	for _, err := range []error{
 		oneOf("method", s.Method, "dense", "static", "rigl", "magnitude"),
-		oneOf("distribution", s.Distribution, "erk", "er", "uniform"),
+		oneOf("distribution", s.Distribution, "erk", "er", "uniform", "even"),
 		oneOf("block", s.Block, sparse.BlockNames...),
 		oneOf("optimizer", s.Optimizer, "sgd", "adam", "adamw"),
 		oneOf("schedule", s.Schedule, "constant", "cosine", "step"),
@@ -95,7 +97,7 @@ func (s *Settings) Validate() error {
 		within("save-seconds", s.SaveSeconds, 0, 600, false),
 		least("every", s.Every, 1), least("steps", s.Steps, 0), least("epochs", s.Epochs, 1),
 		least("batch", s.Batch, 1), least("warm-up", s.WarmUp, 0), least("threads", s.Threads, 0),
-		least("images", s.Images, 0), least("depth", s.Depth, 0),
+		least("images", s.Images, 0), least("depth", s.Depth, 0), least("length", s.Length, 0), least("vocabulary", s.Vocabulary, 0),
 	} {
 		if err != nil {
 			return err

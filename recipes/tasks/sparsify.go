@@ -53,6 +53,8 @@ func distributionOf(name string) (prune.Distribution, error) {
 		return prune.ER, nil
 	case "uniform":
 		return prune.Uniform, nil
+	case "even":
+		return prune.Even, nil
 	}
 	return nil, fmt.Errorf("tasks: no distribution %q", name)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -49,6 +50,7 @@ var accuracy = Metric{Key: "test_accuracy", Label: "accuracy", Unit: " %", Scale
 
 // dataset is what a task trains and is scored on.
 type dataset struct {
+	note     string                                                      // what the reader should know about it; mostly empty
 	build    func(rng *rand.Rand) (*model, error)                        // first weights from rng
 	batches  func(pcg *rand.PCG) (source train.Source, perEpoch int)     // training data
 	loss     func(t *grad.Tape, out *grad.Var, labels []int32) *grad.Var // nil: cross entropy, smoothed as set
@@ -66,7 +68,7 @@ type model struct {
 }
 
 // tasks are all that can be trained, in the order of the list.
-var tasks = slices.Concat(visionTasks)
+var tasks = slices.Concat(visionTasks, textTasks)
 
 // Tasks lists what can be trained.
 func Tasks() []Task { return slices.Clone(tasks) }
@@ -91,7 +93,7 @@ func openData(c config) (*dataset, error) {
 	}
 	d, err := task.open(c)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w; get it with: filigree fetch %s, or name its folder with --data", err, c.Task)
+		err = fmt.Errorf("%w; get it with: filigree fetch %s, or name its folder with --data", err, filepath.Base(task.Default.Data))
 	}
 	return d, err
 }
