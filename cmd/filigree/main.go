@@ -129,8 +129,12 @@ func unused(task, flag string) bool {
 	case "length":
 		return task != "charlm" && task != "wordlm"
 	case "vocabulary":
-		return task != "wordlm"
-	case "images", "augment":
+		return task != "wordlm" && task != "translate"
+	case "from", "to", "layers", "dropout", "beam":
+		return task != "translate"
+	case "augment":
+		return task == "charlm" || task == "wordlm" || task == "translate"
+	case "images":
 		return task == "charlm" || task == "wordlm"
 	}
 	return false

@@ -14,18 +14,19 @@ import (
 )
 
 type trainCommand struct {
-	Digits  trainTask  `cmd:"" help:"LeNet-300-100 on digits drawn from a font; needs no download."`
-	MNIST   trainTask  `cmd:"" name:"mnist" help:"LeNet-300-100 on handwritten digits."`
-	CIFAR10 trainTask  `cmd:"" name:"cifar10" help:"Wide residual network on small photographs."`
-	CharLM  trainTask  `cmd:"" name:"charlm" help:"Character model of gated recurrent units."`
-	WordLM  trainTask  `cmd:"" name:"wordlm" help:"Word model of LSTM layers."`
-	Names   trainNames `cmd:"" name:"list-names" hidden:"" default:"withargs"`
+	Digits    trainTask  `cmd:"" help:"LeNet-300-100 on digits drawn from a font; needs no download."`
+	MNIST     trainTask  `cmd:"" name:"mnist" help:"LeNet-300-100 on handwritten digits."`
+	CIFAR10   trainTask  `cmd:"" name:"cifar10" help:"Wide residual network on small photographs."`
+	CharLM    trainTask  `cmd:"" name:"charlm" help:"Character model of gated recurrent units."`
+	WordLM    trainTask  `cmd:"" name:"wordlm" help:"Word model of LSTM layers."`
+	Translate trainTask  `cmd:"" help:"Transformer on sentences and their translations."`
+	Names     trainNames `cmd:"" name:"list-names" hidden:"" default:"withargs"`
 }
 
 // newTrainCommand returns the command with each task's defaults in place.
 func newTrainCommand() trainCommand {
 	var c trainCommand
-	for name, t := range map[string]*trainTask{"digits": &c.Digits, "mnist": &c.MNIST, "cifar10": &c.CIFAR10, "charlm": &c.CharLM, "wordlm": &c.WordLM} {
+	for name, t := range map[string]*trainTask{"digits": &c.Digits, "mnist": &c.MNIST, "cifar10": &c.CIFAR10, "charlm": &c.CharLM, "wordlm": &c.WordLM, "translate": &c.Translate} {
 		task, err := tasks.Find(name)
 		if err != nil {
 			panic(err)

@@ -62,6 +62,9 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 		SaveEvery: perEpoch, SaveAfter: time.Duration(c.SaveSeconds * float64(time.Second)),
 		Best: j.saveModel,
 	}
+	if j.net.random != nil {
+		j.net.random(rand.New(j.loop.Random))
+	}
 	j.loop.Rate = j.rate()
 	if j.loop.Optim, err = optimizer(c.Settings); err != nil {
 		return nil, err

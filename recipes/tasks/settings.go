@@ -37,7 +37,12 @@ type Settings struct {
 	Depth        int     `json:"depth" help:"Convolution layers of the wide residual network."`
 	Width        float64 `json:"width" help:"Multiplies the channels of the network's hidden layers; the widening factor of a wide residual network."`
 	Length       int     `json:"length" help:"Characters or words of a training sequence."`
-	Vocabulary   int     `json:"vocabulary" help:"Most words the vocabulary has; 0 for no limit."`
+	Vocabulary   int     `json:"vocabulary" help:"Most words the vocabulary has, 0 for no limit; tokens of the byte-pair encoding."`
+	From         string  `json:"from,omitempty" help:"Language to translate from: the training text is train.FROM."`
+	To           string  `json:"to,omitempty" help:"Language to translate to: train.TO."`
+	Layers       int     `json:"layers,omitempty" help:"Layers of the encoder, and of the decoder."`
+	Dropout      float64 `json:"dropout,omitempty" help:"Share of activations set to zero at random in training."`
+	Beam         int     `json:"beam,omitempty" help:"Translations kept for each sentence while the best is looked for."`
 	Seed         uint64  `json:"seed" help:"Seed of everything random."`
 	SaveSeconds  float64 `json:"save_seconds" help:"Longest time between checkpoints."`
 	Threads      int     `json:"threads" help:"Workers; 0 for one a core. Does not change the result."`
@@ -95,6 +100,8 @@ func (s *Settings) Validate() error {
 		within("smoothing", s.Smoothing, 0, 1, true),
 		within("clip", s.Clip, 0, math.MaxFloat32, false),
 		within("save-seconds", s.SaveSeconds, 0, 600, false),
+		within("dropout", s.Dropout, 0, 1, true),
+		least("layers", s.Layers, 0), least("beam", s.Beam, 0),
 		least("every", s.Every, 1), least("steps", s.Steps, 0), least("epochs", s.Epochs, 1),
 		least("batch", s.Batch, 1), least("warm-up", s.WarmUp, 0), least("threads", s.Threads, 0),
 		least("images", s.Images, 0), least("depth", s.Depth, 0), least("length", s.Length, 0), least("vocabulary", s.Vocabulary, 0),

@@ -64,11 +64,12 @@ type model struct {
 	Arch     string
 	Metadata map[string]string // of the file it was read from
 	sample   *tensor.Tensor    // one input, to count what each weight multiplies
+	random   func(*rand.Rand)  // gives the layers that need one their source while training; may be nil
 	save     func(path string, metadata map[string]string) error
 }
 
 // tasks are all that can be trained, in the order of the list.
-var tasks = slices.Concat(visionTasks, textTasks)
+var tasks = slices.Concat(visionTasks, textTasks, translateTasks)
 
 // Tasks lists what can be trained.
 func Tasks() []Task { return slices.Clone(tasks) }
