@@ -78,13 +78,11 @@ func (o *crossEntropy) outs() *Var { return o.out }
 func (o *crossEntropy) back(t *Tape) {
 	g := o.out.Grad.Data[0] / float32(max(o.n, 1))
 	dx, acc := t.GradOf(o.x)
-	for i, d := range o.d {
-		if acc {
-			dx[i] += g * d
-		} else {
-			dx[i] = g * d
-		}
+	if acc {
+		kernel.Axpy(g, o.d, dx)
+		return
 	}
+	kernel.Scale(g, dx, o.d)
 }
 
 type add struct{ a, b, out *Var }

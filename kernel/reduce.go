@@ -80,9 +80,9 @@ type columnTask struct {
 	smoothing float32
 }
 
-// columnRoom is what a block of columns needs: the greatest values, the sums, and a row
-// nobody reads.
-type columnRoom struct{ top, sum, row [softmaxCols]float32 }
+// columnRoom is what a block of columns needs: the greatest values, the sums of powers, a
+// row nobody reads, and the sums of the values.
+type columnRoom struct{ top, sum, row, all [softmaxCols]float32 }
 
 var columnRooms = sync.Pool{New: func() any { return new(columnRoom) }}
 
@@ -111,66 +111,75 @@ func (t *columnTask) Run(i int) {
 	for c := 1; c < t.C; c++ {
 		vec.max(&top[0], &top[0], &t.x[c*t.N+lo], n)
 	}
+	smooth := t.labels != nil && t.smoothing > 0
+	clear(room.all[:])
+	t.pick(lo, n) // before the powers, whose place may be that of the logits
 	for c := range t.C {
+		x := &t.x[c*t.N+lo]
 		dst := &row[0]
 		if t.y != nil {
 			dst = &t.y[c*t.N+lo]
 		}
-		if t.labels != nil {
-			t.losses(c, lo, n)
+		if smooth {
+			vec.add(&room.all[0], &room.all[0], x, n)
 		}
-		vec.expSub(dst, &sum[0], &t.x[c*t.N+lo], &top[0], n)
+		vec.expSub(dst, &sum[0], x, &top[0], n)
 	}
 	if t.labels != nil {
-		for j := range n {
-			t.loss[lo+j] += top[j] + float32(math.Log(float64(sum[j])))
-			if t.labels[lo+j] < 0 {
-				t.loss[lo+j] = 0
-			}
-		}
+		t.losses(room, lo, n)
 	}
-	if t.y == nil {
+	if t.y != nil {
+		t.gradient(room, smooth, lo, n)
+	}
+}
+
+// pick sets the losses to the logits at the labels.
+func (t *columnTask) pick(lo, n int) {
+	if t.labels == nil {
 		return
 	}
+	for j := lo; j < lo+n; j++ {
+		if label := int(t.labels[j]); label >= 0 {
+			t.loss[j] = t.x[label*t.N+j]
+		}
+	}
+}
+
+// losses computes log Σ e^x minus the targets' shares of x.
+func (t *columnTask) losses(r *columnRoom, lo, n int) {
+	spread := t.smoothing / float32(t.C)
 	for j := range n {
-		sum[j] = 1 / sum[j]
+		l := &t.loss[lo+j]
+		if t.labels[lo+j] < 0 {
+			*l = 0
+			continue
+		}
+		*l = r.top[j] + float32(math.Log(float64(r.sum[j]))) - (1-t.smoothing)**l - spread*r.all[j]
+	}
+}
+
+// gradient divides the powers by their sums and subtracts the targets.
+func (t *columnTask) gradient(r *columnRoom, smooth bool, lo, n int) {
+	spread := t.smoothing / float32(t.C)
+	for j := range n {
+		r.sum[j], r.row[j] = 1/r.sum[j], -spread
 		if t.labels != nil && t.labels[lo+j] < 0 {
-			sum[j] = 0
+			r.sum[j], r.row[j] = 0, 0
 		}
 	}
 	for c := range t.C {
-		dst := &t.y[c*t.N+lo]
-		vec.mul(dst, dst, &sum[0], n)
-		if t.labels != nil {
-			t.subtractTargets(c, lo, n)
+		y := &t.y[c*t.N+lo]
+		vec.mul(y, y, &r.sum[0], n)
+		if smooth {
+			vec.add(y, y, &r.row[0], n)
 		}
 	}
-}
-
-// losses adds minus the target's share of row c to the losses, which start at zero.
-func (t *columnTask) losses(c, lo, n int) {
-	spread := t.smoothing / float32(t.C)
-	for j := lo; j < lo+n; j++ {
-		if c == 0 {
-			t.loss[j] = 0
-		}
-		share := spread
-		if int(t.labels[j]) == c {
-			share += 1 - t.smoothing
-		}
-		t.loss[j] -= share * t.x[c*t.N+j]
+	if t.labels == nil {
+		return
 	}
-}
-
-func (t *columnTask) subtractTargets(c, lo, n int) {
-	spread := t.smoothing / float32(t.C)
 	for j := lo; j < lo+n; j++ {
-		if t.labels[j] < 0 {
-			continue
-		}
-		t.y[c*t.N+j] -= spread
-		if int(t.labels[j]) == c {
-			t.y[c*t.N+j] -= 1 - t.smoothing
+		if label := int(t.labels[j]); label >= 0 {
+			t.y[label*t.N+j] -= 1 - t.smoothing
 		}
 	}
 }

@@ -118,6 +118,7 @@ func New(s Spec, bpe *data.BPE, rng *rand.Rand) (*Model, error) {
 		m.Output = &nn.Linear{Weight: m.Embedding.Weight}
 	} else {
 		m.Output = nn.NewLinear(s.Features, s.Vocabulary, rng)
+		m.Output.Bias = nil // as where it is tied
 		nn.Normal(m.Output.Weight, 1/math.Sqrt(float64(s.Features)), rng)
 	}
 	return m, nil
