@@ -127,6 +127,10 @@ var opCases = []opCase{
 	unaryCase(Tanh), unaryCase(Sigmoid), unaryCase(ReLU6), unaryCase(GELU), unaryCase(SiLU),
 	{"leakyReLU", [][]int{{4, 5}}, plain(func(t *Tape, in []*Var) *Var { return LeakyReLU(t, in[0], 0.2) })},
 	{"dropout", [][]int{{4, 5}}, plain(func(t *Tape, in []*Var) *Var { return Dropout(t, in[0], 0.3, rand.New(rand.NewPCG(1, 2))) })},
+	{"square", [][]int{{4, 5}}, plain(func(t *Tape, in []*Var) *Var { return Square(t, in[0]) })},
+	{"perturb", [][]int{{3, 2, 4}, {3, 2, 4}}, plain(func(t *Tape, in []*Var) *Var {
+		return Perturb(t, in[0], Square(t, in[1]), rand.New(rand.NewPCG(1, 2)))
+	})},
 	{"flatten", [][]int{{3, 2, 2, 4}}, plain(func(t *Tape, in []*Var) *Var { return Flatten(t, in[0]) })},
 	{"maxPool", [][]int{{2, 2, 4, 6}}, plain(func(t *Tape, in []*Var) *Var {
 		return MaxPool(t, in[0], kernel.Conv{KH: 2, KW: 2, StrideH: 2, StrideW: 2})

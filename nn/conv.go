@@ -24,7 +24,7 @@ type Conv2D struct {
 // weights and no bias.
 func NewConv2D(C, M, size, stride, pad int, rng *rand.Rand) *Conv2D {
 	l := &Conv2D{Weight: NewParam(M, C, size, size), Stride: stride, Pad: pad}
-	l.Weight.Prunable = true
+	l.Weight.Prunable, l.Weight.Local = true, true
 	HeNormal(l.Weight, rng)
 	return l
 }
@@ -36,7 +36,7 @@ func (l *Conv2D) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
 		StrideH: l.Stride, StrideW: l.Stride, PadH: l.Pad, PadW: l.Pad}
 	y := grad.Conv2D(t, x, l.Weight.bound(t), l.Bias.values(), l.Bias.gradFor(t), shape)
 	l.Weight.Uses = y.Value.Shape[2] * y.Value.Shape[3]
-	return y
+	return l.Weight.perturbed(t, x, y, func(x *grad.Var, w *grad.Weight) *grad.Var { return grad.Conv2D(t, x, w, nil, nil, shape) })
 }
 
 // GlobalAvgPool is the mean over space: [C, B, H, W] to [C, B].

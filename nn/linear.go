@@ -27,7 +27,7 @@ type Linear struct {
 // bias of zero.
 func NewLinear(K, M int, rng *rand.Rand) *Linear {
 	l := &Linear{Weight: NewParam(M, K), Bias: NewParam(M)}
-	l.Weight.Prunable, l.Bias.NoDecay = true, true
+	l.Weight.Prunable, l.Weight.Local, l.Bias.NoDecay = true, true, true
 	HeNormal(l.Weight, rng)
 	return l
 }
@@ -38,5 +38,6 @@ func (l *Linear) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
 	if s := x.Value.Shape; len(s) == 3 {
 		l.Weight.Uses = s[1] // times of a sequence
 	}
-	return grad.Linear(t, x, l.Weight.bound(t), l.Bias.values(), l.Bias.gradFor(t))
+	y := grad.Linear(t, x, l.Weight.bound(t), l.Bias.values(), l.Bias.gradFor(t))
+	return l.Weight.perturbed(t, x, y, func(x *grad.Var, w *grad.Weight) *grad.Var { return grad.Linear(t, x, w, nil, nil) })
 }

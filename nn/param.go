@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/sparse"
@@ -23,11 +24,36 @@ type Param struct {
 	NoDecay  bool // biases and norm parameters: weight decay leaves them alone
 	Uses     int  // output positions a sample at the last forward pass (1 for a linear layer)
 
+	// Local says that the layer can sample its outputs where the weights are random:
+	// while Variance is set, a pass that records gradients does so.
+	Local    bool
+	Variance *Variance
+
 	// Scan, while set, makes Backward hand over the gradient as if all weights
 	// existed: blocks of whole rows, g valid during the call only.
 	Scan func(row int, g []float32)
 
 	weight grad.Weight
+}
+
+// Variance makes the weights of a dense parameter random: each is normally distributed
+// about its value, on its own, with this variance.
+type Variance struct {
+	Values, Grad []float32 // [M, K]
+	Random       *rand.Rand
+
+	weight grad.Weight
+}
+
+// perturbed returns a sample of y where the weights that made it from x are random; again
+// computes the layer with other weights.
+func (p *Param) perturbed(t *grad.Tape, x, y *grad.Var, again func(x *grad.Var, w *grad.Weight) *grad.Var) *grad.Var {
+	v := p.Variance
+	if v == nil || !t.Training() {
+		return y
+	}
+	v.weight = grad.Weight{M: p.M(), K: p.K(), Dense: v.Values, Grad: v.Grad}
+	return grad.Perturb(t, y, again(grad.Square(t, x), &v.weight), v.Random)
 }
 
 // NewParam returns a dense parameter of zeros.

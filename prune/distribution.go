@@ -51,19 +51,23 @@ func Realised(shapes []Shape, sparsities []float64) float64 {
 // RigL (arXiv:1911.11134, section 3(1)) does: it holds few weights and matters
 // most. The first layer is not made up for by the others.
 func Uniform(shapes []Shape, sparsity float64) ([]float64, error) {
-	return FirstDense(func(shapes []Shape, sparsity float64) ([]float64, error) {
-		if err := checkShapes(shapes, sparsity); err != nil {
-			return nil, fmt.Errorf("prune: uniform distribution: %w", err)
+	return FirstDense(Everywhere)(shapes, sparsity)
+}
+
+// Everywhere gives every layer the same sparsity, the first one included: what rankings
+// over all layers start from.
+func Everywhere(shapes []Shape, sparsity float64) ([]float64, error) {
+	if err := checkShapes(shapes, sparsity); err != nil {
+		return nil, fmt.Errorf("prune: uniform distribution: %w", err)
+	}
+	out := make([]float64, len(shapes))
+	for i, s := range shapes {
+		out[i] = sparsity
+		if s.Pinned {
+			out[i] = s.Sparsity
 		}
-		out := make([]float64, len(shapes))
-		for i, s := range shapes {
-			out[i] = sparsity
-			if s.Pinned {
-				out[i] = s.Sparsity
-			}
-		}
-		return out, nil
-	})(shapes, sparsity)
+	}
+	return out, nil
 }
 
 // ER is the Erdős–Rényi distribution (Mocanu et al. 2018, as used in

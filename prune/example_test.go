@@ -18,7 +18,7 @@ func Example() {
 		nn.NewLinear(100, 10, rng),
 	}
 	ws := prune.Weights(nn.Params(net))
-	method := &prune.RigL{Sparsity: 0.9, Distribution: prune.ERK, Until: 7500}
+	method := &prune.RigL{Rewiring: prune.Rewiring{Sparsity: 0.9, Distribution: prune.ERK, Until: 7500}}
 	if err := method.Begin(ws, rng); err != nil {
 		fmt.Println(err)
 		return

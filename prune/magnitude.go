@@ -12,23 +12,19 @@ import (
 // its own, all but the entries of largest |θ| go. What is gone does not come back,
 // where the mask-based original could revive a weight it still stores. A layer is
 // stored sparse from the update on that makes it so sparse that this is faster.
+//
+// With the zero Schedule all is pruned at once, at step 0.
 type Magnitude struct {
 	Sparsity     float64
 	Distribution Distribution // of the final sparsity; nil: Uniform
 	Structure    Structure
 	Schedule     Cubic
+	Global       bool // rank the entries of all layers together; Distribution only says which stay dense
 }
 
 // Begin sets the targets; all weights still exist.
 func (m Magnitude) Begin(ws []Weight, _ *rand.Rand) error {
-	if s := m.Schedule; s.From < 0 || s.Until < s.From || s.Every < 0 {
-		return fmt.Errorf("prune: magnitude: updates from step %d until %d every %d steps", s.From, s.Until, s.Every)
-	}
-	d := m.Distribution
-	if d == nil {
-		d = Uniform
-	}
-	return assign(ws, d, m.Sparsity, m.Structure)
+	return m.gradual().begin("magnitude", ws)
 }
 
 // WantsDense returns false: weights only go.
@@ -41,32 +37,123 @@ func (m Magnitude) Cost(sparse, dense float64, steps int) float64 {
 
 // Step drops the smallest weights if an update is due.
 func (m Magnitude) Step(step int, ws []Weight) []Change {
+	return m.gradual().step(step, ws, magnitude)
+}
+
+func (m Magnitude) gradual() gradual {
+	return gradual{m.Sparsity, m.Distribution, m.Structure, m.Schedule, m.Global}
+}
+
+// RandomPruning prunes by the schedule of [Magnitude], but what goes is drawn at random:
+// the control of arXiv:1902.09574.
+type RandomPruning struct {
+	Sparsity     float64
+	Distribution Distribution // of the final sparsity; nil: Uniform
+	Structure    Structure
+	Schedule     Cubic
+
+	random *rand.PCG
+}
+
+// Begin sets the targets; all weights still exist.
+func (r *RandomPruning) Begin(ws []Weight, rng *rand.Rand) error {
+	r.random = rand.NewPCG(rng.Uint64(), rng.Uint64())
+	return r.gradual().begin("random pruning", ws)
+}
+
+// WantsDense returns false.
+func (r *RandomPruning) WantsDense(int) bool { return false }
+
+// Cost returns the cost of training in the convention of the RigL paper.
+func (r *RandomPruning) Cost(sparse, dense float64, steps int) float64 {
+	return PruningCost(sparse, dense, r.Schedule, steps, SparseBackward)
+}
+
+// Step drops weights if an update is due.
+func (r *RandomPruning) Step(step int, ws []Weight) []Change {
+	rng := rand.New(r.random)
+	return r.gradual().step(step, ws, func([]float32) float32 { return 1 - rng.Float32() })
+}
+
+// MarshalBinary returns the state of the random numbers.
+func (r *RandomPruning) MarshalBinary() ([]byte, error) { return r.random.MarshalBinary() }
+
+// UnmarshalBinary restores what MarshalBinary returned, after Begin.
+func (r *RandomPruning) UnmarshalBinary(b []byte) error {
+	if err := r.random.UnmarshalBinary(b); err != nil {
+		return fmt.Errorf("prune: state of random pruning: %w", err)
+	}
+	return nil
+}
+
+func (r *RandomPruning) gradual() gradual {
+	return gradual{r.Sparsity, r.Distribution, r.Structure, r.Schedule, false}
+}
+
+// gradual drops the entries of lowest score by a schedule.
+type gradual struct {
+	Sparsity     float64
+	Distribution Distribution
+	Structure    Structure
+	Schedule     Cubic
+	Global       bool
+}
+
+func (m gradual) begin(name string, ws []Weight) error {
+	if s := m.Schedule; s.From < 0 || s.Until < s.From || s.Every < 0 {
+		return fmt.Errorf("prune: %s: updates from step %d until %d every %d steps", name, s.From, s.Until, s.Every)
+	}
+	d := m.Distribution
+	if d == nil {
+		d = Uniform
+	}
+	return assign(ws, d, m.Sparsity, m.Structure)
+}
+
+func (m gradual) step(step int, ws []Weight, rate score) []Change {
 	share, due := m.Schedule.At(step)
 	if !due {
 		return nil
 	}
+	pruned := targets(ws)
+	drop := make([][]uint32, len(pruned))
+	if m.Global {
+		drop = lowestOfAll(pruned, rate, share*m.Sparsity, m.Structure.rows())
+	} else {
+		for i, w := range pruned {
+			if excess := m.excess(w, share*w.Target); excess > 0 {
+				drop[i] = lowest(masked(w.Param, m.Structure.rows()), rate, excess)
+			}
+		}
+	}
 	var changes []Change
-	for _, w := range ws {
-		if w.Target == 0 {
-			continue
+	for i, w := range pruned {
+		if len(drop[i]) > 0 {
+			c := exchange(masked(w.Param, m.Structure.rows()), drop[i], nil)
+			settle(w.Param)
+			changes = append(changes, c)
 		}
-		M, K := matrixShape(w.Param)
-		all := sparse.NewMask(M, K, m.Structure.rows())
-		n := all.Blocks()
-		if w.Sparse != nil || w.Mask != nil {
-			n, _ = entries(w.Param)
-		}
-		excess := n - kept(all.Blocks(), share*w.Target)
-		if excess <= 0 {
-			continue
-		}
-		if w.Dense != nil && w.Mask == nil {
-			all.Fill()
-			w.Mask = all
-		}
-		c := exchange(w.Param, lowest(w.Param, magnitude, excess), nil)
-		settle(w.Param)
-		changes = append(changes, c)
 	}
 	return changes
+}
+
+// excess returns how many entries more than at a sparsity a weight has.
+func (m gradual) excess(w Weight, sparsity float64) int {
+	all := sparse.NewMask(w.M(), w.K(), m.Structure.rows()).Blocks()
+	n := all
+	if w.Sparse != nil || w.Mask != nil {
+		n, _ = entries(w.Param)
+	}
+	return n - kept(all, sparsity)
+}
+
+// targets returns the weights that are to lose entries.
+func targets(ws []Weight) []Weight {
+	var out []Weight
+	for _, w := range ws {
+		if w.Target > 0 {
+			out = append(out, w)
+		}
+	}
+	return out
 }

@@ -104,8 +104,8 @@ func TestBeginErrors(t *testing.T) {
 	for want, m := range map[string]Method{
 		"sparsity 1.5":    Static{Sparsity: 1.5},
 		"blocks of 3":     Static{Sparsity: 0.5, Structure: Structure{Rows: 3}},
-		"until must be":   &RigL{Sparsity: 0.5},
-		"share to drop 2": &RigL{Sparsity: 0.5, Until: 5, DropFraction: 2},
+		"until must be":   &RigL{Rewiring: Rewiring{Sparsity: 0.5}},
+		"share to drop 2": &RigL{Rewiring: Rewiring{Sparsity: 0.5, Until: 5, DropFraction: 2}},
 		"from step 9":     Magnitude{Sparsity: 0.5, Schedule: Cubic{From: 9, Until: 5}},
 		"power 7":         Static{Sparsity: 0.5, Distribution: ERKPower(7)},
 	} {
@@ -211,7 +211,7 @@ func TestRigLAgainstReference(t *testing.T) {
 			M, K := matrixShape(p)
 			ws := Weights([]*nn.Param{p, param("free", rng, 3, 3)})
 			pin := func(name string) (float64, bool) { return 0, name == "free" }
-			r := &RigL{Sparsity: c.sparsity, Distribution: Pin(ERK, pin), Structure: Structure{c.rows}, Until: 10, Every: 1}
+			r := &RigL{Rewiring: Rewiring{Sparsity: c.sparsity, Distribution: Pin(ERK, pin), Structure: Structure{c.rows}, Until: 10, Every: 1}}
 			if err := r.Begin(ws, newRand(9)); err != nil {
 				t.Fatal(err)
 			}
@@ -305,7 +305,7 @@ func spread(p *nn.Param, slot []float32) []float32 {
 func TestRigLRegrownWeightsStay(t *testing.T) {
 	p := param("w", newRand(1), 2, 8)
 	ws := Weights([]*nn.Param{p})
-	r := &RigL{Sparsity: 0.75, Until: 100, DropFraction: 0.5}
+	r := &RigL{Rewiring: Rewiring{Sparsity: 0.75, Until: 100, DropFraction: 0.5}}
 	if err := r.Begin(ws, newRand(2)); err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +340,7 @@ func TestRigLRegrownWeightsStay(t *testing.T) {
 func TestRigLGradientFollows(t *testing.T) {
 	p := param("w", newRand(1), 16, 16)
 	ws := Weights([]*nn.Param{p})
-	r := &RigL{Sparsity: 0.9, Until: 100, AlsoStep: true}
+	r := &RigL{Rewiring: Rewiring{Sparsity: 0.9, Until: 100}, AlsoStep: true}
 	if err := r.Begin(ws, newRand(2)); err != nil {
 		t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ func TestRigLGradientFollows(t *testing.T) {
 func TestRigLMissesNoRow(t *testing.T) {
 	p := param("w", newRand(1), 16, 16)
 	ws := Weights([]*nn.Param{p})
-	r := &RigL{Sparsity: 0.9, Until: 100}
+	r := &RigL{Rewiring: Rewiring{Sparsity: 0.9, Until: 100}}
 	if err := r.Begin(ws, newRand(2)); err != nil {
 		t.Fatal(err)
 	}
@@ -389,7 +389,7 @@ func TestRigLMissesNoRow(t *testing.T) {
 
 func TestRigLState(t *testing.T) {
 	ws := Weights([]*nn.Param{param("w", newRand(1), 16, 16)})
-	a := &RigL{Sparsity: 0.9, Until: 1000}
+	a := &RigL{Rewiring: Rewiring{Sparsity: 0.9, Until: 1000}}
 	if err := a.Begin(ws, newRand(2)); err != nil {
 		t.Fatal(err)
 	}
@@ -400,7 +400,7 @@ func TestRigLState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &RigL{Sparsity: 0.9, Until: 1000}
+	b := &RigL{Rewiring: Rewiring{Sparsity: 0.9, Until: 1000}}
 	if err := b.Begin(Weights([]*nn.Param{param("w", newRand(1), 16, 16)}), newRand(2)); err != nil {
 		t.Fatal(err)
 	}
@@ -561,7 +561,7 @@ func TestCostsOfMethods(t *testing.T) {
 		3:                     Dense{},
 		1.2:                   Static{},
 		RigLCost(0.4, 1, 100): &RigL{},
-		RigLCost(0.4, 1, 50):  &RigL{Every: 50},
+		RigLCost(0.4, 1, 50):  &RigL{Rewiring: Rewiring{Every: 50}},
 		3 * (0.25 + 0.75*0.4): Magnitude{Schedule: Cubic{From: 25, Until: 25}},
 	} {
 		near(t, fmt.Sprintf("%T", c), c.Cost(0.4, 1, 100), want, 1e-12)

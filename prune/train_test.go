@@ -95,7 +95,7 @@ func TestRigLFindsWhatMatters(t *testing.T) {
 				return Pin(d, func(name string) (float64, bool) { return 0, name == "2.weight" })
 			}
 			static, was := train(t, Static{Sparsity: c.sparsity, Distribution: last(ERK), Structure: Structure{c.rows}}, 1)
-			r := &RigL{Sparsity: c.sparsity, Distribution: last(ERK), Structure: Structure{c.rows}, Until: 450, Every: 15}
+			r := &RigL{Rewiring: Rewiring{Sparsity: c.sparsity, Distribution: last(ERK), Structure: Structure{c.rows}, Until: 450, Every: 15}}
 			rigl, found := train(t, r, 1)
 			t.Logf("static %.3f with %d weights on the inputs that matter, RigL %.3f with %d", static, was, rigl, found)
 			if rigl < static+c.margin || found < was {

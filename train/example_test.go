@@ -27,7 +27,7 @@ func Example() {
 		Data:    digits.Train.Batches(data.Options{Size: 64, Flat: true}, rand.NewPCG(1, 1)),
 		Optim:   &optim.SGD{Momentum: 0.9, Nesterov: true},
 		Rate:    optim.Cosine(0.1, 200),
-		Prune:   &prune.RigL{Sparsity: 0.95, Distribution: prune.ERK, Every: 20, Until: 150},
+		Prune:   &prune.RigL{Rewiring: prune.Rewiring{Sparsity: 0.95, Distribution: prune.ERK, Every: 20, Until: 150}},
 		Weights: prune.Weights(nn.Params(net)),
 		Steps:   200,
 	}

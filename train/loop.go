@@ -95,9 +95,10 @@ type Loop struct {
 // progress remembers at which step things were last done, so that each is done
 // once however often the loop is resumed.
 type progress struct {
-	Logged    int `json:"logged"`
-	Evaluated int `json:"evaluated"`
-	Saved     int `json:"saved"`
+	Logged    int  `json:"logged"`
+	Evaluated int  `json:"evaluated"`
+	Saved     int  `json:"saved"`
+	Finished  bool `json:"finished,omitempty"` // the method has decided on the topology
 }
 
 // Outcome is what a finished loop leaves.
@@ -194,6 +195,9 @@ func (l *Loop) random() *rand.PCG {
 // not matter where a run was broken.
 func (l *Loop) between(ctx context.Context) error {
 	step, end := l.state.Step, l.state.Step >= l.Steps
+	if end {
+		l.finish()
+	}
 	if l.Evaluate != nil && l.seen.Evaluated != step && (end || l.EvalEvery > 0 && step > 0 && step%l.EvalEvery == 0) {
 		if err := l.evaluate(ctx); err != nil {
 			return err
@@ -217,23 +221,36 @@ func (l *Loop) between(ctx context.Context) error {
 }
 
 func (l *Loop) evaluate(ctx context.Context) error {
-	scores, err := l.Evaluate(ctx)
+	scores, err := l.score(ctx)
 	if ctx.Err() != nil {
 		return l.interrupt()
 	}
 	if err != nil {
-		return fmt.Errorf("train: evaluate after step %d: %w", l.state.Step, err)
+		return err
 	}
 	l.state.Last = scores
 	l.seen.Evaluated = l.state.Step
+	l.report(Event{Kind: Evaluated, Loss: math.NaN()})
+	return nil
+}
+
+// score evaluates the network as it would be if training ended here, and keeps it if it
+// is the best so far.
+func (l *Loop) score(ctx context.Context) (Scores, error) {
+	if r, ok := l.Prune.(prune.Reparameterizer); ok {
+		defer r.Show(l.Weights)()
+	}
+	scores, err := l.Evaluate(ctx)
+	if err != nil {
+		return scores, fmt.Errorf("train: evaluate after step %d: %w", l.state.Step, err)
+	}
 	if l.Best != nil && l.Dir != nil && (!l.state.Scored || scores.Quality > l.state.Best) {
 		if err := l.Best(l.Dir.Best()); err != nil {
-			return err
+			return scores, err
 		}
 		l.state.Best, l.state.Scored = scores.Quality, true
 	}
-	l.report(Event{Kind: Evaluated, Loss: math.NaN()})
-	return nil
+	return scores, nil
 }
 
 func (l *Loop) interrupt() error {
@@ -279,9 +296,26 @@ func (l *Loop) step() error {
 func (l *Loop) backward(x *tensor.Tensor, labels []int32) float64 {
 	l.tape.Reset()
 	nn.ZeroGrads(l.params)
+	random, ok := l.Prune.(prune.Reparameterizer)
+	if ok {
+		random.Sample(l.state.Step, l.Weights)
+	}
 	loss := l.Loss(l.tape, l.Net.Forward(l.tape, l.tape.Input(x)), labels)
 	l.tape.Backward(loss)
+	if ok {
+		random.Gather(l.state.Step, l.Weights)
+	}
 	return float64(loss.Value.Data[0])
+}
+
+// finish lets a method decide on the topology once all steps are done.
+func (l *Loop) finish() {
+	f, ok := l.Prune.(prune.Finisher)
+	if !ok || l.seen.Finished {
+		return
+	}
+	l.seen.Finished = true
+	l.follow(f.Finish(l.Weights), math.NaN())
 }
 
 // change lets the method change the topology and the optimizer follow. It
@@ -295,6 +329,13 @@ func (l *Loop) change(loss float64) (changed, replaces bool) {
 	if len(changes) == 0 {
 		return false, false
 	}
+	l.follow(changes, loss)
+	r, ok := l.Prune.(prune.Replacer)
+	return true, ok && r.ReplacesStep()
+}
+
+// follow lets the optimizer follow changes of the topology.
+func (l *Loop) follow(changes []prune.Change, loss float64) {
 	dropped, grown := 0, 0
 	for _, c := range changes {
 		l.Optim.Remap(c.Param, c.Moves)
@@ -302,8 +343,6 @@ func (l *Loop) change(loss float64) (changed, replaces bool) {
 	}
 	l.state.Updates++
 	l.report(Event{Kind: Changed, Loss: loss, Dropped: dropped, Grown: grown})
-	r, ok := l.Prune.(prune.Replacer)
-	return true, ok && r.ReplacesStep()
 }
 
 func (l *Loop) report(e Event) {

@@ -137,8 +137,8 @@ func newStepper(c *benchStep) (*stepper, error) {
 	case "static":
 		s.method = prune.Static{Sparsity: c.Sparsity, Distribution: prune.ERK, Structure: prune.Structure{Rows: R}}
 	case "rigl":
-		s.method = &prune.RigL{Sparsity: c.Sparsity, Distribution: prune.ERK, Structure: prune.Structure{Rows: R},
-			Until: 1 << 30, Every: 1}
+		s.method = &prune.RigL{Rewiring: prune.Rewiring{Sparsity: c.Sparsity, Distribution: prune.ERK, Structure: prune.Structure{Rows: R},
+			Until: 1 << 30, Every: 1}}
 	}
 	s.ws = prune.Weights(s.params)
 	if err := s.method.Begin(s.ws, rng); err != nil {

@@ -72,7 +72,7 @@ func TestWideResNetSize(t *testing.T) {
 
 // A wide residual network learns a few images by heart, dense and with RigL.
 func TestWideResNetLearns(t *testing.T) {
-	for _, m := range []prune.Method{prune.Dense{}, &prune.RigL{Sparsity: 0.8, Until: 20, Every: 5}} {
+	for _, m := range []prune.Method{prune.Dense{}, &prune.RigL{Rewiring: prune.Rewiring{Sparsity: 0.8, Until: 20, Every: 5}}} {
 		c, err := New(wrn(10, 1, 8), newRand(1))
 		if err != nil {
 			t.Fatal(err)

@@ -29,10 +29,10 @@ func (j *job) sparsify(ps []*nn.Param) error {
 	case "static":
 		j.method = prune.Static{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure}
 	case "rigl":
-		j.method = &prune.RigL{
+		j.method = &prune.RigL{Rewiring: prune.Rewiring{
 			Sparsity: s.Sparsity, Distribution: distribution, Structure: structure,
 			Until: until, Every: s.Every, DropFraction: s.DropFraction,
-		}
+		}}
 	case "magnitude":
 		j.method = prune.Magnitude{
 			Sparsity: s.Sparsity, Distribution: distribution, Structure: structure,
