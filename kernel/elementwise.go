@@ -84,6 +84,10 @@ func ReLUGrad(acc bool, dx, dy, y []float32) {
 // Exp computes dst = e^x with a relative error below 3e-7.
 func Exp(dst, x []float32) { run2("Exp", vec.exp, dst, x) }
 
+// Log computes the natural logarithm of positive, finite elements. What is below the
+// smallest normal number counts as that.
+func Log(dst, x []float32) { run2("Log", vec.log, dst, x) }
+
 // Sigmoid computes dst = 1/(1 + e^-x) with a relative error below 5e-7 where the result
 // is a normal number.
 func Sigmoid(dst, x []float32) { run2("Sigmoid", vec.sigmoid, dst, x) }

@@ -12,7 +12,7 @@ import (
 // are meant for spans of a fixed length.
 type vecKernels struct {
 	add, mul, max, mulAdd, reluGrad, reluGradAdd func(dst, a, b *float32, n int)
-	relu, exp, sigmoid, silu, gelu, tanh         func(dst, x *float32, n int)
+	relu, exp, log, sigmoid, silu, gelu, tanh    func(dst, x *float32, n int)
 	scale                                        func(dst, x *float32, n int, scale float32)
 	affine, affineReLU                           func(dst, x *float32, n int, scale, shift float32)
 	scaleAdd                                     func(dst, x, y *float32, n int, scale float32)
@@ -41,6 +41,7 @@ var vecPortable = vecKernels{
 	reluGradAdd: update(func(d, dy, y float32) float32 { return d + above(y, dy) }),
 	relu:        each(func(x float32) float32 { return max(x, 0) }),
 	exp:         each(func(x float32) float32 { return float32(math.Exp(float64(x))) }),
+	log:         each(func(x float32) float32 { return float32(math.Log(float64(max(x, 0x1p-126)))) }),
 	sigmoid:     each(func(x float32) float32 { return float32(sigmoid64(float64(x))) }),
 	silu:        each(func(x float32) float32 { return float32(float64(x) * sigmoid64(float64(x))) }),
 	gelu:        each(func(x float32) float32 { return float32(float64(x) * sigmoid64(geluArg(float64(x)))) }),

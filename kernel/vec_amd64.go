@@ -10,7 +10,7 @@ func init() {
 var vecAVX2 = vecKernels{
 	add: vecAddAVX2, mul: vecMulAVX2, max: vecMaxAVX2,
 	mulAdd: vecMulAddAVX2, reluGrad: vecReLUGradAVX2, reluGradAdd: vecReLUGradAddAVX2,
-	relu: vecReLUAVX2, exp: vecExpAVX2, sigmoid: vecSigmoidAVX2,
+	relu: vecReLUAVX2, exp: vecExpAVX2, log: vecLogAVX2, sigmoid: vecSigmoidAVX2,
 	silu: vecSiLUAVX2, gelu: vecGELUAVX2, tanh: vecTanhAVX2,
 	scale: vecScaleAVX2, affine: vecAffineAVX2, affineReLU: vecAffineReLUAVX2,
 	scaleAdd: vecScaleAddAVX2, expSub: vecExpSubAVX2, normBack: vecNormBackAVX2,
@@ -22,7 +22,7 @@ var vecAVX2 = vecKernels{
 var vecAVX512 = vecKernels{
 	add: vecAddAVX512, mul: vecMulAVX512, max: vecMaxAVX512,
 	mulAdd: vecMulAddAVX512, reluGrad: vecReLUGradAVX512, reluGradAdd: vecReLUGradAddAVX512,
-	relu: vecReLUAVX512, exp: vecExpAVX512, sigmoid: vecSigmoidAVX512,
+	relu: vecReLUAVX512, exp: vecExpAVX512, log: vecLogAVX512, sigmoid: vecSigmoidAVX512,
 	silu: vecSiLUAVX512, gelu: vecGELUAVX512, tanh: vecTanhAVX512,
 	scale: vecScaleAVX512, affine: vecAffineAVX512, affineReLU: vecAffineReLUAVX512,
 	scaleAdd: vecScaleAddAVX512, expSub: vecExpSubAVX512, normBack: vecNormBackAVX512,

@@ -94,6 +94,11 @@ func vecExpAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func vecExpSubAVX2(dst *float32, sum *float32, x *float32, m *float32, n int)
 
+// vecLogAVX2 computes dst = log(x) for n elements.
+//
+//go:noescape
+func vecLogAVX2(dst *float32, x *float32, n int)
+
 // vecSigmoidAVX2 computes dst = 1/(1 + exp(-x)) for n elements.
 //
 //go:noescape
@@ -218,6 +223,11 @@ func vecExpAVX512(dst *float32, x *float32, n int)
 //
 //go:noescape
 func vecExpSubAVX512(dst *float32, sum *float32, x *float32, m *float32, n int)
+
+// vecLogAVX512 computes dst = log(x) for n elements.
+//
+//go:noescape
+func vecLogAVX512(dst *float32, x *float32, n int)
 
 // vecSigmoidAVX512 computes dst = 1/(1 + exp(-x)) for n elements.
 //

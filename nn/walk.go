@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"path"
 	"reflect"
 	"strconv"
 	"strings"
@@ -114,4 +115,21 @@ func Density(net any) float64 {
 		return 1
 	}
 	return float64(live) / float64(size)
+}
+
+// Match returns a function that reports whether a parameter's name is one of the names,
+// is below one of them ("head" for "head.weight"), or fits one as a pattern of
+// [path.Match] ("stages.*.conv1").
+func Match(names ...string) func(name string) bool {
+	return func(name string) bool {
+		for _, n := range names {
+			n = strings.TrimSpace(n)
+			for at := name; at != ""; at = at[:max(strings.LastIndexByte(at, '.'), 0)] {
+				if ok, err := path.Match(n, at); n != "" && (n == at || ok && err == nil) {
+					return true
+				}
+			}
+		}
+		return false
+	}
 }

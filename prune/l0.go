@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/seed073b5613/filigree/kernel"
 	"github.com/seed073b5613/filigree/sparse"
 )
 
@@ -51,14 +52,25 @@ func (l *L0) WantsDense(int) bool { return false }
 // Step changes nothing.
 func (l *L0) Step(int, []Weight) []Change { return nil }
 
-// hardConcrete returns a gate and its derivative by log α, for a uniform u.
-func hardConcrete(logAlpha, u float64) (z, slope float64) {
-	s := 1 / (1 + math.Exp(-(math.Log(u+1e-8)-math.Log(1-u+1e-8)+logAlpha)/l0Beta))
-	z = s*(l0Zeta-l0Gamma) + l0Gamma
-	if z <= 0 || z >= 1 {
-		return min(max(z, 0), 1), 0
+// hardConcrete turns uniform numbers z into samples of the gates, with their derivatives
+// by log α.
+func hardConcrete(z, slope, logAlpha []float32, room *[3][chunkSize]float32) {
+	up, down := room[0][:len(z)], room[1][:len(z)]
+	for j, u := range z {
+		up[j], down[j] = u+1e-8, 1-u+1e-8
 	}
-	return z, (l0Zeta - l0Gamma) * s * (1 - s) / l0Beta
+	kernel.Log(up, up)
+	kernel.Log(down, down)
+	for j, a := range logAlpha {
+		up[j] = (up[j] - down[j] + a) / l0Beta
+	}
+	kernel.Sigmoid(up, up)
+	for j, s := range up {
+		z[j], slope[j] = s*(l0Zeta-l0Gamma)+l0Gamma, (l0Zeta-l0Gamma)/l0Beta*s*(1-s)
+		if z[j] <= 0 || z[j] >= 1 {
+			z[j], slope[j] = min(max(z[j], 0), 1), 0
+		}
+	}
 }
 
 // gateMean is the gate of a trained network.
@@ -79,11 +91,8 @@ func (l *L0) Sample(step int, ws []Weight) {
 		for j := range z {
 			z[j] = rng.Float32()
 		}
-		chunks(len(z), func(lo, hi int) {
-			for j := lo; j < hi; j++ {
-				gate, d := hardConcrete(float64(a[j]), float64(z[j]))
-				z[j], slope[j] = float32(gate), float32(d)
-			}
+		chunks(len(z), func(lo, hi int, room *[3][chunkSize]float32) {
+			hardConcrete(z[lo:hi], slope[lo:hi], a[lo:hi], room)
 		})
 		copy(l.stored[i], w.Dense.Data)
 		l.times(w, z)
@@ -104,7 +113,7 @@ func (l *L0) times(w Weight, z []float32) {
 
 // Gather turns the gradients of the gated weights into those of the weights and gates.
 func (l *L0) Gather(step int, ws []Weight) {
-	lambda := float64(l.weight(step))
+	lambda := l.weight(step)
 	R := l.Structure.rows()
 	for i, w := range ws {
 		M, K := matrixShape(w.Param)
@@ -118,10 +127,14 @@ func (l *L0) Gather(step int, ws []Weight) {
 				g[at] *= z[gate]
 			}
 		}
-		chunks(len(da), func(lo, hi int) {
-			for j := lo; j < hi; j++ {
-				open := 1 / (1 + math.Exp(l0Shift-float64(a[j])))
-				da[j] += float32(lambda * float64(R) * open * (1 - open))
+		chunks(len(da), func(lo, hi int, room *[3][chunkSize]float32) {
+			open := room[0][:hi-lo]
+			for j := range open {
+				open[j] = a[lo+j] - float32(l0Shift)
+			}
+			kernel.Sigmoid(open, open)
+			for j, p := range open {
+				da[lo+j] += lambda * float32(R) * p * (1 - p)
 			}
 		})
 	}

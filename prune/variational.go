@@ -3,8 +3,10 @@ package prune
 import (
 	"math"
 	"math/rand/v2"
+	"sync"
 
 	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/kernel"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/sparse"
 )
@@ -53,13 +55,15 @@ func (v *Variational) WantsDense(int) bool { return false }
 // Step changes nothing.
 func (v *Variational) Step(int, []Weight) []Change { return nil }
 
-// logAlpha returns log α, held to [-8, 8], and whether it was within.
-func logAlpha(theta, logVariance float32) (float32, bool) {
-	a := logVariance - float32(math.Log(float64(theta)*float64(theta)+1e-8))
-	if a < -vdClip || a > vdClip {
-		return min(max(a, -vdClip), vdClip), false
+// logAlphas sets a to log α of weights θ, held to [-8, 8], and square to θ² + 1e-8.
+func logAlphas(a, square, theta, logVariance []float32) {
+	for j, v := range theta {
+		square[j] = v*v + 1e-8
 	}
-	return a, true
+	kernel.Log(a, square)
+	for j, v := range logVariance {
+		a[j] = min(max(v-a[j], -vdClip), vdClip)
+	}
 }
 
 // Sample sets the variances.
@@ -72,13 +76,13 @@ func (v *Variational) Sample(step int, ws []Weight) {
 			v.variances[i] = x
 		}
 		x.Random = rng
+		clear(x.Grad)
 		theta, gate := w.Dense.Data, v.gates[i].Dense.Data
-		chunks(len(theta), func(lo, hi int) {
-			for j := lo; j < hi; j++ {
-				a, _ := logAlpha(theta[j], gate[j])
-				x.Values[j] = float32(math.Exp(float64(a))) * (theta[j]*theta[j] + 1e-8)
-				x.Grad[j] = 0
-			}
+		chunks(len(theta), func(lo, hi int, room *[3][chunkSize]float32) {
+			square, variance := room[0][:hi-lo], x.Values[lo:hi]
+			logAlphas(variance, square, theta[lo:hi], gate[lo:hi])
+			kernel.Exp(variance, variance)
+			kernel.Mul(variance, variance, square)
 		})
 		if w.Local {
 			w.Variance = x
@@ -112,17 +116,20 @@ func (v *Variational) Gather(step int, ws []Weight) {
 			}
 		}
 		theta, g := w.Dense.Data, w.Grad.Data
-		chunks(len(theta), func(lo, hi int) {
-			for j := lo; j < hi; j++ {
-				a, within := logAlpha(theta[j], gate.Dense.Data[j])
-				square := theta[j]*theta[j] + 1e-8
-				if !within { // σ² = e^±8·(θ² + 1e-8): the clipped log α is a constant
-					g[j] += 2 * theta[j] * x.Grad[j] * x.Values[j] / square
+		chunks(len(theta), func(lo, hi int, room *[3][chunkSize]float32) {
+			a, square, slope := room[0][:hi-lo], room[1][:hi-lo], room[2][:hi-lo]
+			logAlphas(a, square, theta[lo:hi], gate.Dense.Data[lo:hi])
+			divergenceSlopes(slope, a)
+			for j, alpha := range a {
+				at := lo + j
+				byLog := x.Grad[at] * x.Values[at] // ∂loss/∂log σ², but for the divergence
+				if alpha <= -vdClip || alpha >= vdClip {
+					g[at] += 2 * theta[at] * byLog / square[j] // log α is a constant, σ² follows θ²
 					continue
 				}
-				da := lambda * divergenceSlope(a)
-				gate.Grad.Data[j] = x.Grad[j]*x.Values[j] + da
-				g[j] -= 2 * theta[j] / square * da
+				da := lambda * slope[j]
+				gate.Grad.Data[at] = byLog + da
+				g[at] -= 2 * theta[at] / square[j] * da
 			}
 		})
 	}
@@ -135,10 +142,22 @@ func Divergence(logAlpha float64) float64 {
 	return vdK1 - vdK1/(1+math.Exp(-vdK2-vdK3*logAlpha)) + 0.5*math.Log1p(math.Exp(-logAlpha))
 }
 
-// divergenceSlope is the derivative of Divergence.
-func divergenceSlope(a float32) float32 {
-	s := 1 / (1 + math.Exp(-vdK2-vdK3*float64(a)))
-	return float32(-vdK1*vdK3*s*(1-s) - 0.5/(1+math.Exp(float64(a))))
+// divergenceSlopes sets slope to the derivative of Divergence at a.
+func divergenceSlopes(slope, a []float32) {
+	for j, v := range a {
+		slope[j] = vdK2 + vdK3*v
+	}
+	kernel.Sigmoid(slope, slope)
+	for j, s := range slope {
+		slope[j] = -vdK1 * vdK3 * s * (1 - s)
+	}
+	var q [chunkSize]float32
+	r := q[:len(a)]
+	for j, v := range a {
+		r[j] = -v
+	}
+	kernel.Sigmoid(r, r)
+	kernel.Axpy(-0.5, r, slope)
 }
 
 // topology returns the weights that are to stay.
@@ -183,15 +202,23 @@ func (v *Variational) Finish(ws []Weight) []Change { return v.finish(ws, v.topol
 // Cost returns the cost of training: two dense products where there was one.
 func (v *Variational) Cost(_, dense float64, _ int) float64 { return 2 * DenseCost(dense) }
 
-// chunks calls f with ranges that cover 0 to n, on all workers.
-func chunks(n int, f func(lo, hi int)) {
-	const size = 8192
-	parallel.Do((n+size-1)/size, ranges{n, size, f})
+// chunkSize is how many weights a worker takes at a time.
+const chunkSize = 4096
+
+// chunks calls f with ranges that cover 0 to n and with room to work in, on all workers.
+func chunks(n int, f func(lo, hi int, room *[3][chunkSize]float32)) {
+	parallel.Do((n+chunkSize-1)/chunkSize, ranges{n, f})
 }
 
 type ranges struct {
-	n, size int
-	f       func(lo, hi int)
+	n int
+	f func(lo, hi int, room *[3][chunkSize]float32)
 }
 
-func (r ranges) Run(i int) { r.f(i*r.size, min((i+1)*r.size, r.n)) }
+func (r ranges) Run(i int) {
+	room := rooms.Get().(*[3][chunkSize]float32)
+	r.f(i*chunkSize, min((i+1)*chunkSize, r.n), room)
+	rooms.Put(room)
+}
+
+var rooms = sync.Pool{New: func() any { return new([3][chunkSize]float32) }}

@@ -72,6 +72,7 @@ var mapOps = []mapOp{
 		e := w.exp(w.sub(in[0], in[1]))
 		return vecs{e, w.add(in[2], e)}
 	}},
+	{"vecLog", "dst = log(x)", "x", "dst", "", func(w width, in, s vecs) vecs { return vecs{w.log(in[0])} }},
 	{"vecSigmoid", "dst = 1/(1 + exp(-x))", "x", "dst", "", func(w width, in, s vecs) vecs { return vecs{w.sigmoid(in[0])} }},
 	{"vecSiLU", "dst = x/(1 + exp(-x))", "x", "dst", "", func(w width, in, s vecs) vecs { return vecs{w.mul(in[0], w.sigmoid(in[0]))} }},
 	{"vecGELU", "dst = x·σ(2u), u = √(2/π)·(x + 0.044715·x³)", "x", "dst", "", func(w width, in, s vecs) vecs {
@@ -204,6 +205,29 @@ func (w width) exp(x reg.VecVirtual) reg.VecVirtual {
 		p = w.mul(p, e)
 	}
 	return p
+}
+
+// log writes x as m·2^e with m in [√½, √2) and takes log m from the minimax polynomial of
+// degree 9 of the Cephes library (Moshier).
+func (w width) log(x reg.VecVirtual) reg.VecVirtual {
+	x = w.max(w.constant(0x1p-126), x)
+	e, m := w.vec(), w.vec()
+	VPSUBD(w.constBits(0x3f3504f3), x, e) // bits of √½
+	VPSRAD(Imm(23), e, e)
+	VPSLLD(Imm(23), e, m)
+	VPSUBD(m, x, m)
+	k := w.vec()
+	VCVTDQ2PS(e, k)
+	z := w.sub(m, w.constant(1))
+	p := w.constant(7.0376836292e-2)
+	for _, c := range []float64{-1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+		-1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1} {
+		p = w.fma(p, z, w.constant(c))
+	}
+	q := w.mul(z, z)
+	r := w.fnma(q, w.constant(0.5), w.mul(w.mul(p, z), q))
+	r = w.fnma(k, w.constant(2.12194440e-4), r)
+	return w.fma(k, w.constant(0.693359375), w.add(z, r))
 }
 
 func (w width) sigmoid(x reg.VecVirtual) reg.VecVirtual {

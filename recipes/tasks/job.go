@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/seed073b5613/filigree/grad"
@@ -19,6 +20,7 @@ const (
 	streamWeights  = iota // first values
 	streamTopology        // first topology
 	streamData            // order and augmentation
+	streamScratch         // first values that are not those of the run that found the topology
 )
 
 // job is one run made ready.
@@ -40,8 +42,17 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 		return nil, err
 	}
 	j := &job{dir: dir, task: task, config: c, data: set}
-	if j.net, err = set.build(rand.New(rand.NewPCG(c.Seed, streamWeights))); err != nil {
+	stream := uint64(streamWeights)
+	if c.Method == "scratch" {
+		stream = streamScratch
+	}
+	if j.net, err = set.build(rand.New(rand.NewPCG(c.Seed, stream))); err != nil {
 		return nil, err
+	}
+	if c.Init != "" {
+		if err := startFrom(j.net, c.Init); err != nil {
+			return nil, err
+		}
 	}
 	ps := nn.Params(j.net.Layer)
 	source, perEpoch := set.batches(rand.NewPCG(c.Seed, streamData))
@@ -49,6 +60,7 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	if j.steps == 0 {
 		j.steps = c.Epochs * perEpoch
 	}
+	j.steps = max(1, int(c.Multiplier*float64(j.steps)))
 	loss := set.loss
 	if loss == nil {
 		loss = func(t *grad.Tape, logits *grad.Var, labels []int32) *grad.Var {
@@ -69,7 +81,38 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	if j.loop.Optim, err = optimizer(c.Settings); err != nil {
 		return nil, err
 	}
-	return j, j.sparsify(ps)
+	return j, j.sparsify(ps, perEpoch*c.Batch)
+}
+
+// startFrom gives a network the weights of a trained model of the same shape.
+func startFrom(net *model, path string) error {
+	m, err := Open(path)
+	if err != nil {
+		return err
+	}
+	from, buffers := map[string]*nn.Param{}, map[string]*nn.Buffer{}
+	for _, p := range nn.Params(m.Net) {
+		p.SetDense()
+		from[p.Name] = p
+	}
+	for _, b := range nn.Buffers(m.Net) {
+		buffers[b.Name] = b
+	}
+	for _, p := range nn.Params(net.Layer) {
+		q := from[p.Name]
+		if q == nil || !slices.Equal(q.Shape, p.Shape) {
+			return fmt.Errorf("tasks: --init %s: it has no weight %s of shape %v", path, p.Name, p.Shape)
+		}
+		copy(p.Dense.Data, q.Dense.Data)
+	}
+	for _, b := range nn.Buffers(net.Layer) {
+		q := buffers[b.Name]
+		if q == nil || len(q.Data) != len(b.Data) {
+			return fmt.Errorf("tasks: --init %s: it has no %s of %d values", path, b.Name, len(b.Data))
+		}
+		copy(b.Data, q.Data)
+	}
+	return nil
 }
 
 // evaluate scores the network as it stands.

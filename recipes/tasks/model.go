@@ -22,6 +22,9 @@ const keySettings = "training"
 func (j *job) saveModel(path string) error {
 	c := j.config
 	c.Data, c.Threads, c.SaveSeconds = "", 0, 0
+	if c.Ticket != "" {
+		c.Ticket = filepath.Base(c.Ticket)
+	}
 	text, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("tasks: save %s: %w", path, err)

@@ -25,6 +25,7 @@ type Result struct {
 	Weights         int     `json:"weights"`  // prunable weights if all existed
 	TrainFLOPsRatio float64 `json:"train_flops_ratio"`
 	TestFLOPsRatio  float64 `json:"test_flops_ratio"`
+	Explored        float64 `json:"explored,omitempty"` // share of the weights that have existed at some step
 	Steps           int     `json:"steps"`
 	Updates         int     `json:"updates"` // changes of the topology
 	StepMS          float64 `json:"step_ms"` // median step without fetching its data

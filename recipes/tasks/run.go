@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/prune"
 	"github.com/seed073b5613/filigree/train"
 )
 
@@ -97,6 +99,9 @@ func Resume(ctx context.Context, path string, out IO) (Result, error) {
 
 // execute trains and leaves the model, the plot and the result.
 func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkpoint *train.Checkpoint, out IO) (Result, error) {
+	if err := findTicket(ctx, dir, &c, out); err != nil {
+		return Result{Run: dir.Path}, err
+	}
 	job, err := newJob(dir, c, set)
 	if err != nil {
 		return Result{}, err
@@ -124,6 +129,24 @@ func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkp
 	return result, dir.WriteResult(result.relative())
 }
 
+// findTicket prunes a run of its own, inside the run that needs a topology and was given
+// none.
+func findTicket(ctx context.Context, dir *train.Dir, c *config, out IO) error {
+	if c.Ticket != "" || c.Method != "lottery" && c.Method != "scratch" {
+		return nil
+	}
+	out.Dir, out.Show = filepath.Join(dir.Path, "ticket"), nil
+	c.Ticket = out.Dir
+	if _, err := os.Stat(out.Dir); err == nil {
+		_, err := Resume(ctx, out.Dir, out)
+		return err
+	}
+	parent := c.Settings
+	parent.Method, parent.Multiplier, parent.Ticket = "magnitude", 1, ""
+	_, err := Run(ctx, c.Task, parent, out)
+	return err
+}
+
 // result sums up a finished run.
 func (j *job) result(o train.Outcome) Result {
 	layers := layersOf(j.net)
@@ -140,5 +163,10 @@ func (j *job) result(o train.Outcome) Result {
 	}
 	r.Sparsity = 1 - float64(r.Nonzeros)/float64(r.Weights)
 	r.TrainFLOPsRatio, r.TestFLOPsRatio = j.work(layers)
+	if e, ok := j.method.(interface {
+		Explored(ws []prune.Weight) float64
+	}); ok {
+		r.Explored = e.Explored(j.loop.Weights)
+	}
 	return r
 }

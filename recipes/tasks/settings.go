@@ -12,47 +12,65 @@ import (
 // Settings are what a training run can be told. Their tags make the flags of
 // filigree train, and config.json in the run directory.
 type Settings struct {
-	Data         string  `json:"data" placeholder:"DIR" help:"Folder with the data set's files."`
-	Images       int     `json:"images" help:"Train on the first so many images only; 0 for all."`
-	Method       string  `json:"method" help:"How weights are chosen: dense (all), static (random, fixed), rigl (drop the smallest, grow where the gradient is largest), magnitude (prune a dense network step by step)."`
-	Sparsity     float64 `json:"sparsity" help:"Share of the weights that do not exist."`
-	Distribution string  `json:"distribution" help:"How sparsity is shared among layers: erk, er, uniform (the first layer dense) or even."`
-	Block        string  `json:"block" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
-	Every        int     `json:"every" help:"Steps between changes of the topology."`
-	DropFraction float64 `json:"drop_fraction" help:"RigL: share of a layer's weights dropped at the first change."`
-	Until        float64 `json:"until" help:"Share of the training after which the topology stays."`
-	Epochs       int     `json:"epochs" help:"Passes over the training images."`
-	Steps        int     `json:"steps" help:"Optimizer steps; 0 to count epochs."`
-	Batch        int     `json:"batch" help:"Images in a batch."`
-	Optimizer    string  `json:"optimizer" help:"sgd, adam or adamw."`
-	Rate         float64 `json:"rate" help:"Learning rate at its highest."`
-	Schedule     string  `json:"schedule" help:"Learning rate over time: constant, cosine or step (a fifth at 1/3, 2/3 and 5/6)."`
-	WarmUp       int     `json:"warm_up" help:"Steps in which the rate rises from 0."`
-	Momentum     float64 `json:"momentum" help:"SGD: momentum."`
-	Nesterov     bool    `json:"nesterov" negatable:"" help:"SGD: Nesterov momentum."`
-	Decay        float64 `json:"decay" help:"Weight decay."`
-	Smoothing    float64 `json:"smoothing" help:"Label smoothing."`
-	Clip         float64 `json:"clip" help:"Highest norm of the gradient; 0 for no clipping."`
-	Augment      bool    `json:"augment" negatable:"" help:"Shift and, for photographs, mirror the training images at random."`
-	Depth        int     `json:"depth" help:"Convolution layers of the wide residual network."`
-	Width        float64 `json:"width" help:"Multiplies the channels of the network's hidden layers; the widening factor of a wide residual network."`
-	Length       int     `json:"length" help:"Characters or words of a training sequence."`
-	Vocabulary   int     `json:"vocabulary" help:"Most words the vocabulary has, 0 for no limit; tokens of the byte-pair encoding."`
-	From         string  `json:"from,omitempty" help:"Language to translate from: the training text is train.FROM."`
-	To           string  `json:"to,omitempty" help:"Language to translate to: train.TO."`
-	Layers       int     `json:"layers,omitempty" help:"Layers of the encoder, and of the decoder."`
-	Dropout      float64 `json:"dropout,omitempty" help:"Share of activations set to zero at random in training."`
-	Beam         int     `json:"beam,omitempty" help:"Translations kept for each sentence while the best is looked for."`
-	Seed         uint64  `json:"seed" help:"Seed of everything random."`
-	SaveSeconds  float64 `json:"save_seconds" help:"Longest time between checkpoints."`
-	Threads      int     `json:"threads" help:"Workers; 0 for one a core. Does not change the result."`
+	Data   string `json:"data" placeholder:"DIR" group:"Data" help:"Folder with the data set's files."`
+	Images int    `json:"images" group:"Data" help:"Train on the first so many samples only; 0 for all."`
+
+	Method       string  `json:"method" group:"Sparsity" help:"How weights are chosen: dense (all), static (random, fixed), snip (by one batch before training), set (drop the smallest, grow at random), snfs (grow by the gradient's running mean), rigl (grow by the gradient), magnitude (prune a dense network step by step), random (prune it at random), variational (variational dropout), l0 (L0 penalty), lottery (topology of a pruned run, from its first weights), scratch (from new weights)."`
+	Sparsity     float64 `json:"sparsity" group:"Sparsity" help:"Share of the weights that do not exist."`
+	Distribution string  `json:"distribution" group:"Sparsity" help:"How sparsity is shared among layers: erk, er, uniform (first layer dense), even or, for magnitude and snip, global (by rank over all layers)."`
+	Block        string  `json:"block" group:"Sparsity" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
+	Keep         string  `json:"keep" placeholder:"NAMES" group:"Sparsity" help:"Layers that stay dense, on top of the sparsity: names or patterns such as head.*, separated by commas."`
+	Begin        float64 `json:"begin" group:"Sparsity" help:"magnitude, random, variational, l0: share of the training after which pruning, or its penalty, begins."`
+	Until        float64 `json:"until" group:"Sparsity" help:"Share of the training after which the topology, or the penalty, stays."`
+	Every        int     `json:"every" group:"Sparsity" help:"Steps between changes of the topology."`
+	DropFraction float64 `json:"drop_fraction" group:"Sparsity" help:"set, snfs, rigl: share of a layer's weights exchanged at the first change."`
+	DropSchedule string  `json:"drop_schedule" group:"Sparsity" help:"set, snfs, rigl: how that share falls: cosine, constant, linear or cubic."`
+	GrowInit     string  `json:"grow_init" group:"Sparsity" help:"rigl: values of new weights: zero, normal, uniform or shuffled."`
+	Redistribute bool    `json:"redistribute" group:"Sparsity" help:"snfs: move weights between layers."`
+	Penalty      float64 `json:"penalty" group:"Sparsity" help:"variational, l0: weight of the penalty, in units of one over the number of training samples."`
+	Threshold    float64 `json:"threshold" group:"Sparsity" help:"variational: weights of at least this log alpha go; 0 for as many as the sparsity takes."`
+	Ticket       string  `json:"ticket" placeholder:"RUN" group:"Sparsity" help:"lottery, scratch: the run or model that found the topology; without it, one is pruned first."`
+
+	Init       string  `json:"init" placeholder:"MODEL" group:"Training" help:"Start from the weights of this model, made dense, rather than from random ones."`
+	Epochs     int     `json:"epochs" group:"Training" help:"Passes over the training data."`
+	Steps      int     `json:"steps" group:"Training" help:"Optimizer steps; 0 to count epochs."`
+	Multiplier float64 `json:"multiplier" group:"Training" help:"Stretches the training with all its schedules: 2 for RigL-2x."`
+	Batch      int     `json:"batch" group:"Training" help:"Samples in a batch."`
+	Optimizer  string  `json:"optimizer" group:"Training" help:"sgd, adam or adamw."`
+	Rate       float64 `json:"rate" group:"Training" help:"Learning rate at its highest."`
+	Schedule   string  `json:"schedule" group:"Training" help:"Learning rate over time: constant, cosine or step (a fifth at 1/3, 2/3 and 5/6)."`
+	WarmUp     int     `json:"warm_up" group:"Training" help:"Steps in which the rate rises from 0."`
+	Momentum   float64 `json:"momentum" group:"Training" help:"SGD: momentum."`
+	Nesterov   bool    `json:"nesterov" negatable:"" group:"Training" help:"SGD: Nesterov momentum."`
+	Decay      float64 `json:"decay" group:"Training" help:"Weight decay."`
+	Smoothing  float64 `json:"smoothing" group:"Training" help:"Label smoothing."`
+	Clip       float64 `json:"clip" group:"Training" help:"Highest norm of the gradient; 0 for no clipping."`
+	Augment    bool    `json:"augment" negatable:"" group:"Training" help:"Shift and, for photographs, mirror the training images at random."`
+
+	Depth int     `json:"depth" group:"Network" help:"Convolution layers of the wide residual network."`
+	Width float64 `json:"width" group:"Network" help:"Multiplies the channels of the network's hidden layers; the widening factor of a wide residual network."`
+
+	Length     int     `json:"length" group:"Network" help:"Characters or words of a training sequence."`
+	Vocabulary int     `json:"vocabulary" group:"Network" help:"Most words the vocabulary has, 0 for no limit; tokens of the byte-pair encoding."`
+	From       string  `json:"from,omitempty" group:"Data" help:"Language to translate from: the training text is train.FROM."`
+	To         string  `json:"to,omitempty" group:"Data" help:"Language to translate to: train.TO."`
+	Layers     int     `json:"layers,omitempty" group:"Network" help:"Layers of the encoder, and of the decoder."`
+	Dropout    float64 `json:"dropout,omitempty" group:"Network" help:"Share of activations set to zero at random in training."`
+	Beam       int     `json:"beam,omitempty" group:"Network" help:"Translations kept for each sentence while the best is looked for."`
+
+	Seed        uint64  `json:"seed" help:"Seed of everything random."`
+	SaveSeconds float64 `json:"save_seconds" help:"Longest time between checkpoints."`
+	Threads     int     `json:"threads" help:"Workers; 0 for one a core. Does not change the result."`
 }
+
+// Methods are the names a method can have.
+var Methods = []string{"dense", "static", "snip", "set", "snfs", "rigl", "magnitude", "random", "variational", "l0", "lottery", "scratch"}
 
 // defaults are those of the small networks, changed by a task.
 func defaults(change func(*Settings)) Settings {
 	s := Settings{
 		Method: "rigl", Sparsity: 0.9, Distribution: "erk", Block: "1x1",
-		Every: 50, DropFraction: 0.3, Until: 0.75,
+		Every: 50, DropFraction: 0.3, DropSchedule: "cosine", GrowInit: "zero", Begin: 0.2, Until: 0.75, Penalty: 1, Multiplier: 1,
 		Width: 1, Epochs: 3, Batch: 64, Optimizer: "sgd", Rate: 0.1, Schedule: "cosine", WarmUp: 0,
 		Momentum: 0.9, Nesterov: true, Decay: 5e-4, Seed: 1, SaveSeconds: 60,
 	}
@@ -85,14 +103,18 @@ func (s *Settings) Validate() error {
 		return nil
 	}
 	for _, err := range []error{
-		oneOf("method", s.Method, "dense", "static", "rigl", "magnitude"),
-		oneOf("distribution", s.Distribution, "erk", "er", "uniform", "even"),
+		oneOf("method", s.Method, Methods...),
+		oneOf("distribution", s.Distribution, "erk", "er", "uniform", "even", "global"),
+		oneOf("drop-schedule", s.DropSchedule, "cosine", "constant", "linear", "cubic"),
+		oneOf("grow-init", s.GrowInit, "zero", "normal", "uniform", "shuffled"),
 		oneOf("block", s.Block, sparse.BlockNames...),
 		oneOf("optimizer", s.Optimizer, "sgd", "adam", "adamw"),
 		oneOf("schedule", s.Schedule, "constant", "cosine", "step"),
 		within("sparsity", s.Sparsity, 0, 1, true),
 		within("drop-fraction", s.DropFraction, 0, 1, true),
-		within("until", s.Until, 0, 1, false),
+		within("begin", s.Begin, 0, s.Until, false), within("until", s.Until, 0, 1, false),
+		within("penalty", s.Penalty, 0, 1e6, false), within("threshold", s.Threshold, 0, 8, false),
+		within("multiplier", s.Multiplier, 0.01, 1000, false),
 		within("rate", s.Rate, 0, math.MaxFloat32, false),
 		within("momentum", s.Momentum, 0, 1, true),
 		within("decay", s.Decay, 0, math.MaxFloat32, false),
@@ -109,6 +131,9 @@ func (s *Settings) Validate() error {
 		if err != nil {
 			return err
 		}
+	}
+	if s.Distribution == "global" && s.Method != "magnitude" && s.Method != "snip" && s.Method != "lottery" && s.Method != "scratch" {
+		return fmt.Errorf("--distribution global: only magnitude, snip, lottery and scratch rank over all layers, not %s", s.Method)
 	}
 	if s.Depth != 0 && (s.Depth < 10 || s.Depth%6 != 4) {
 		return fmt.Errorf("--depth %d: must be 6n+4: for example 10, 16, 22, 28 or 40", s.Depth)

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/optim"
@@ -10,10 +11,10 @@ import (
 	"github.com/seed073b5613/filigree/train"
 )
 
-// sparsify gives the loop its method.
-func (j *job) sparsify(ps []*nn.Param) error {
+// sparsify gives the loop its method; samples is the size of the training data.
+func (j *job) sparsify(ps []*nn.Param, samples int) error {
 	s := j.config.Settings
-	distribution, err := distributionOf(s.Distribution)
+	distribution, err := distributionOf(s)
 	if err != nil {
 		return err
 	}
@@ -22,22 +23,47 @@ func (j *job) sparsify(ps []*nn.Param) error {
 		return err
 	}
 	structure := prune.Structure{Rows: R}
-	until := max(1, int(s.Until*float64(j.steps)))
+	global := s.Distribution == "global"
+	begin, until := int(s.Begin*float64(j.steps)), max(1, int(s.Until*float64(j.steps)))
+	rewiring := prune.Rewiring{
+		Sparsity: s.Sparsity, Distribution: distribution, Structure: structure,
+		Until: until, Every: s.Every, DropFraction: s.DropFraction, Drop: dropOf(s, until),
+	}
+	schedule := prune.Cubic{From: begin, Until: until, Every: s.Every}
+	penalty := prune.Penalty{
+		Lambda: s.Penalty / float64(max(samples, 1)), From: begin, Until: until, Structure: structure, Sparsity: s.Sparsity,
+	}
 	switch s.Method {
 	case "dense":
 		j.method = prune.Dense{}
 	case "static":
 		j.method = prune.Static{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure}
+	case "snip":
+		j.method = &prune.SNIP{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Global: global}
+	case "set":
+		j.method = &prune.SET{Rewiring: rewiring}
+	case "snfs":
+		j.method = &prune.SNFS{Rewiring: rewiring, Redistribute: s.Redistribute}
 	case "rigl":
-		j.method = &prune.RigL{Rewiring: prune.Rewiring{
-			Sparsity: s.Sparsity, Distribution: distribution, Structure: structure,
-			Until: until, Every: s.Every, DropFraction: s.DropFraction,
-		}}
+		init := map[string]prune.GrowInit{"normal": prune.GrowNormal, "uniform": prune.GrowUniform, "shuffled": prune.GrowShuffled}
+		j.method = &prune.RigL{Rewiring: rewiring, Init: init[s.GrowInit]}
 	case "magnitude":
-		j.method = prune.Magnitude{
-			Sparsity: s.Sparsity, Distribution: distribution, Structure: structure,
-			Schedule: prune.Cubic{From: until / 4, Until: until, Every: s.Every},
+		j.method = prune.Magnitude{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Schedule: schedule, Global: global}
+	case "random":
+		j.method = &prune.RandomPruning{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Schedule: schedule}
+	case "variational":
+		if s.Threshold > 0 {
+			penalty.Sparsity = 0
 		}
+		j.method = &prune.Variational{Penalty: penalty, Threshold: s.Threshold}
+	case "l0":
+		j.method = &prune.L0{Penalty: penalty}
+	case "lottery", "scratch":
+		masks, err := j.topologyOf(s.Ticket)
+		if err != nil {
+			return err
+		}
+		j.method = prune.Ticket{Masks: masks}
 	default:
 		return fmt.Errorf("tasks: no method %q", s.Method)
 	}
@@ -45,18 +71,59 @@ func (j *job) sparsify(ps []*nn.Param) error {
 	return nil
 }
 
-func distributionOf(name string) (prune.Distribution, error) {
-	switch name {
-	case "erk":
-		return prune.ERK, nil
-	case "er":
-		return prune.ER, nil
-	case "uniform":
-		return prune.Uniform, nil
-	case "even":
-		return prune.Even, nil
+// topologyOf returns which weights exist in a trained model.
+func (j *job) topologyOf(path string) (map[string]*sparse.Mask, error) {
+	m, err := Open(path)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("tasks: no distribution %q", name)
+	if m.Task != j.config.Task {
+		return nil, fmt.Errorf("tasks: --ticket %s: it is of %s, not %s", path, m.Task, j.config.Task)
+	}
+	masks := map[string]*sparse.Mask{}
+	for _, p := range nn.Params(m.Net) {
+		if p.Sparse != nil || p.Mask != nil {
+			masks[p.Name] = p.Topology(1)
+		}
+	}
+	if len(masks) == 0 {
+		return nil, fmt.Errorf("tasks: --ticket %s: all its weights exist", path)
+	}
+	return masks, nil
+}
+
+func distributionOf(s Settings) (prune.Distribution, error) {
+	var d prune.Distribution
+	switch s.Distribution {
+	case "erk":
+		d = prune.ERK
+	case "er":
+		d = prune.ER
+	case "uniform":
+		d = prune.Uniform
+	case "even", "global":
+		d = prune.Even
+	default:
+		return nil, fmt.Errorf("tasks: no distribution %q", s.Distribution)
+	}
+	if s.Keep == "" {
+		return d, nil
+	}
+	keep := nn.Match(strings.Split(s.Keep, ",")...)
+	return prune.Pin(d, func(name string) (float64, bool) { return 0, keep(name) }), nil
+}
+
+// dropOf returns how the share of exchanged weights falls.
+func dropOf(s Settings, until int) prune.DropSchedule {
+	switch s.DropSchedule {
+	case "constant":
+		return prune.ConstantDrop(s.DropFraction)
+	case "linear":
+		return prune.PowerDrop(s.DropFraction, until, 1)
+	case "cubic":
+		return prune.PowerDrop(s.DropFraction, until, 3)
+	}
+	return prune.CosineDrop(s.DropFraction, until)
 }
 
 // work returns the multiplications of the training and of the trained network as
@@ -85,7 +152,7 @@ func (j *job) rate() optim.Schedule {
 		schedule = optim.StepDecay(s.Rate, 0.2, n/3, 2*n/3, 5*n/6)
 	}
 	if s.WarmUp > 0 {
-		schedule = optim.WarmUp(schedule, s.WarmUp)
+		schedule = optim.WarmUp(schedule, int(s.Multiplier*float64(s.WarmUp)))
 	}
 	return schedule
 }
