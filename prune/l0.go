@@ -37,6 +37,9 @@ const (
 // l0Shift is β·log(-γ/ζ): a gate is closed with probability sigmoid(l0Shift - log α).
 var l0Shift = l0Beta * math.Log(-l0Gamma/l0Zeta)
 
+// l0Closed is the log α below which the mean gate is 0, where sigmoid is 1/12.
+var l0Closed = float32(-math.Log(11))
+
 // Begin gives all weights a gate.
 func (l *L0) Begin(ws []Weight, rng *rand.Rand) error {
 	if l.Open == 0 {
@@ -113,6 +116,7 @@ func (l *L0) times(w Weight, z []float32) {
 
 // Gather turns the gradients of the gated weights into those of the weights and gates.
 func (l *L0) Gather(step int, ws []Weight) {
+	l.steer(step, func() float64 { return l.below(l0Closed) })
 	lambda := l.weight(step)
 	R := l.Structure.rows()
 	for i, w := range ws {
@@ -143,8 +147,7 @@ func (l *L0) Gather(step int, ws []Weight) {
 
 // topology returns the weights that are to stay.
 func (l *L0) topology(ws []Weight) []*sparse.Mask {
-	closed := float32(-math.Log(11)) // sigmoid = 1/12: the mean gate is 0
-	return l.masks(ws, closed, func(i, group, col int) float32 { return l.gates[i].Dense.Data[group*ws[i].K()+col] })
+	return l.masks(ws, l0Closed, func(i, group, col int) float32 { return l.gates[i].Dense.Data[group*ws[i].K()+col] })
 }
 
 // Show puts the weights in place that the trained network would have.

@@ -35,6 +35,7 @@ type Penalty struct {
 	Lambda      float64 // of one weight; 1/N for N training samples is usual
 	From, Until int
 	Cubic       bool    // rise as 1-(1-x)³ rather than linearly
+	Steer       bool    // adjust Lambda, from the value given, so that as many weights are due to go as Sparsity asks for
 	Rate        float64 // learning rate of the distributions' own parameters, by Adam; 0: 0.01
 	Structure   Structure
 
@@ -42,6 +43,7 @@ type Penalty struct {
 	// layers; if it is 0, a threshold of the method decides.
 	Sparsity float64
 
+	lambda float64 // at present, where it is steered
 	random *rand.PCG
 	gates  []*nn.Param // what is trained: one number a weight or block, by weight
 	stored [][]float32 // the stored weights while samples are in their place
@@ -56,6 +58,10 @@ func (p *Penalty) begin(name string, ws []Weight, rng *rand.Rand, perWeight bool
 	if p.Rate == 0 {
 		p.Rate = 0.01
 	}
+	if p.Steer && !(p.Sparsity > 0 && p.Lambda > 0) {
+		return fmt.Errorf("prune: %s: to steer the penalty takes a sparsity above 0 and a first value above 0, they are %v and %v", name, p.Sparsity, p.Lambda)
+	}
+	p.lambda = p.Lambda
 	if err := assign(ws, Everywhere, p.Sparsity, p.Structure); err != nil {
 		return err
 	}
@@ -78,8 +84,48 @@ func (p *Penalty) begin(name string, ws []Weight, rng *rand.Rand, perWeight bool
 	return nil
 }
 
+// Steering: how often the penalty is adjusted, and by how much.
+const (
+	steerEvery = 10
+	steerBy    = 1.1
+)
+
+// steer adjusts the penalty. due returns the share of the weights that would go as things
+// are; it is to follow the cubic schedule of gradual pruning.
+func (p *Penalty) steer(step int, due func() float64) {
+	if !p.Steer || step < p.From || step%steerEvery != 0 {
+		return
+	}
+	share, _ := Cubic{p.From, p.Until, steerEvery}.At(step)
+	if due() < share*p.Sparsity {
+		p.lambda *= steerBy
+	} else {
+		p.lambda /= steerBy * steerBy // gates that closed hardly open again
+	}
+}
+
+// below returns the share of gates below a limit.
+func (p *Penalty) below(limit float32) float64 {
+	n, all := 0, 0
+	for _, g := range p.gates {
+		all += len(g.Dense.Data)
+		for _, v := range g.Dense.Data {
+			if v <= limit {
+				n++
+			}
+		}
+	}
+	return float64(n) / float64(max(all, 1))
+}
+
 // weight returns the penalty of a weight at a step.
 func (p *Penalty) weight(step int) float32 {
+	if p.Steer {
+		if step < p.From {
+			return 0
+		}
+		return float32(p.lambda)
+	}
 	x := progress(step, p.From, p.Until)
 	if p.Cubic {
 		x = 1 - (1-x)*(1-x)*(1-x)
@@ -175,6 +221,7 @@ type penaltyState struct {
 	Random []byte              `json:"random"`
 	Gates  [][]byte            `json:"gates"` // none once training is over
 	Adam   map[string][][]byte `json:"adam"`
+	Lambda float64             `json:"lambda"`
 }
 
 // MarshalBinary returns the state between two steps.
@@ -183,7 +230,7 @@ func (p *Penalty) MarshalBinary() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := penaltyState{Random: random, Adam: map[string][][]byte{}}
+	s := penaltyState{Random: random, Adam: map[string][][]byte{}, Lambda: p.lambda}
 	for _, g := range p.gates {
 		s.Gates = append(s.Gates, bytesOf(g.Dense.Data))
 	}
@@ -204,6 +251,7 @@ func (p *Penalty) UnmarshalBinary(b []byte) error {
 	if err := p.random.UnmarshalBinary(s.Random); err != nil {
 		return fmt.Errorf("prune: state of the gates: %w", err)
 	}
+	p.lambda = s.Lambda
 	if len(s.Gates) == 0 {
 		p.gates = nil
 		return nil

@@ -45,10 +45,17 @@ func train(t *testing.T, method Method, seed uint64) (accuracy float64, found in
 		if p, ok := method.(Preparer); ok && method.WantsDense(step) {
 			p.Prepare(step, ws)
 		}
+		random, isRandom := method.(Reparameterizer)
+		if isRandom {
+			random.Sample(step, ws)
+		}
 		tape.Reset()
 		loss := nn.CrossEntropy(tape, net.Forward(tape, tape.Input(x)), labels)
 		nn.ZeroGrads(ps)
 		tape.Backward(loss)
+		if isRandom {
+			random.Gather(step, ws)
+		}
 		changes := method.Step(step, ws)
 		for _, c := range changes {
 			opt.Remap(c.Param, c.Moves)
@@ -58,6 +65,9 @@ func train(t *testing.T, method Method, seed uint64) (accuracy float64, found in
 		}
 		opt.Step(ps, 0.05)
 		step++
+	}
+	if f, ok := method.(Finisher); ok {
+		f.Finish(ws)
 	}
 	x, labels := needles(newRand(999), 2000)
 	logits := net.Forward(nil, &grad.Var{Value: x}).Value

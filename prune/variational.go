@@ -104,6 +104,7 @@ func (v *Variational) Sample(step int, ws []Weight) {
 // Gather turns the gradients by the variances into those of log σ² and θ and adds the
 // divergence's.
 func (v *Variational) Gather(step int, ws []Weight) {
+	v.steer(step, func() float64 { return v.uncertain(ws) })
 	lambda := v.weight(step)
 	for i, w := range ws {
 		x, gate := v.variances[i], v.gates[i]
@@ -134,6 +135,21 @@ func (v *Variational) Gather(step int, ws []Weight) {
 		})
 	}
 	v.learn()
+}
+
+// uncertain returns the share of weights whose log α is at the threshold or above.
+func (v *Variational) uncertain(ws []Weight) float64 {
+	n, all := 0, 0
+	limit := float32(math.Exp(v.Threshold))
+	for i, w := range ws {
+		all += w.Size()
+		for j, x := range v.variances[i].Values { // σ² of the clipped log α
+			if theta := w.Dense.Data[j]; x >= limit*(theta*theta+1e-8) {
+				n++
+			}
+		}
+	}
+	return float64(n) / float64(max(all, 1))
 }
 
 // Divergence returns the penalty of a weight (arXiv:1701.05369, equation 14, negated), 0

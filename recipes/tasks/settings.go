@@ -27,8 +27,8 @@ type Settings struct {
 	DropSchedule string  `json:"drop_schedule" group:"Sparsity" help:"set, snfs, rigl: how that share falls: cosine, constant, linear or cubic."`
 	GrowInit     string  `json:"grow_init" group:"Sparsity" help:"rigl: values of new weights: zero, normal, uniform or shuffled."`
 	Redistribute bool    `json:"redistribute" group:"Sparsity" help:"snfs: move weights between layers."`
-	Penalty      float64 `json:"penalty" group:"Sparsity" help:"variational, l0: weight of the penalty, in units of one over the number of training samples."`
-	Threshold    float64 `json:"threshold" group:"Sparsity" help:"variational: weights of at least this log alpha go; 0 for as many as the sparsity takes."`
+	Penalty      float64 `json:"penalty" group:"Sparsity" help:"variational, l0: weight of the penalty, in units of one over the number of training samples; 0 for 1 (variational) or one that is steered towards the sparsity (l0)."`
+	Threshold    float64 `json:"threshold" group:"Sparsity" help:"variational: with a penalty of its own, weights of at least this log alpha go; else as many as the sparsity takes."`
 	Ticket       string  `json:"ticket" placeholder:"RUN" group:"Sparsity" help:"lottery, scratch: the run or model that found the topology; without it, one is pruned first."`
 
 	Init       string  `json:"init" placeholder:"MODEL" group:"Training" help:"Start from the weights of this model, made dense, rather than from random ones."`
@@ -70,7 +70,7 @@ var Methods = []string{"dense", "static", "snip", "set", "snfs", "rigl", "magnit
 func defaults(change func(*Settings)) Settings {
 	s := Settings{
 		Method: "rigl", Sparsity: 0.9, Distribution: "erk", Block: "1x1",
-		Every: 50, DropFraction: 0.3, DropSchedule: "cosine", GrowInit: "zero", Begin: 0.2, Until: 0.75, Penalty: 1, Multiplier: 1,
+		Every: 50, DropFraction: 0.3, DropSchedule: "cosine", GrowInit: "zero", Begin: 0.2, Until: 0.75, Multiplier: 1,
 		Width: 1, Epochs: 3, Batch: 64, Optimizer: "sgd", Rate: 0.1, Schedule: "cosine", WarmUp: 0,
 		Momentum: 0.9, Nesterov: true, Decay: 5e-4, Seed: 1, SaveSeconds: 60,
 	}

@@ -30,8 +30,16 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 		Until: until, Every: s.Every, DropFraction: s.DropFraction, Drop: dropOf(s, until),
 	}
 	schedule := prune.Cubic{From: begin, Until: until, Every: s.Every}
+	one := 1 / float64(max(samples, 1))
 	penalty := prune.Penalty{
-		Lambda: s.Penalty / float64(max(samples, 1)), From: begin, Until: until, Structure: structure, Sparsity: s.Sparsity,
+		Lambda: s.Penalty * one, From: begin, Until: until, Structure: structure, Sparsity: s.Sparsity,
+	}
+	switch {
+	case s.Penalty > 0:
+	case s.Method == "l0" && s.Sparsity > 0:
+		penalty.Lambda, penalty.Steer = 0.1*one, true
+	default:
+		penalty.Lambda = one
 	}
 	switch s.Method {
 	case "dense":
@@ -52,7 +60,7 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 	case "random":
 		j.method = &prune.RandomPruning{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Schedule: schedule}
 	case "variational":
-		if s.Threshold > 0 {
+		if s.Threshold > 0 && s.Penalty > 0 {
 			penalty.Sparsity = 0
 		}
 		j.method = &prune.Variational{Penalty: penalty, Threshold: s.Threshold}
