@@ -51,12 +51,12 @@ func Realised(shapes []Shape, sparsities []float64) float64 {
 // RigL (arXiv:1911.11134, section 3(1)) does: it holds few weights and matters
 // most. The first layer is not made up for by the others.
 func Uniform(shapes []Shape, sparsity float64) ([]float64, error) {
-	return FirstDense(Everywhere)(shapes, sparsity)
+	return FirstDense(Even)(shapes, sparsity)
 }
 
-// Everywhere gives every layer the same sparsity, the first one included: what rankings
+// Even gives every layer the same sparsity, the first one included: what rankings
 // over all layers start from.
-func Everywhere(shapes []Shape, sparsity float64) ([]float64, error) {
+func Even(shapes []Shape, sparsity float64) ([]float64, error) {
 	if err := checkShapes(shapes, sparsity); err != nil {
 		return nil, fmt.Errorf("prune: uniform distribution: %w", err)
 	}

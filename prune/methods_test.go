@@ -44,7 +44,7 @@ func TestSETGrowsAtRandom(t *testing.T) {
 	for run := range runs {
 		rng := newRand(uint64(run))
 		ws := Weights([]*nn.Param{param("a", newRand(1), M, K)})
-		s := &SET{Rewiring{Sparsity: 0.75, Until: 100, Every: 1, Drop: ConstantDrop(0.5), Distribution: Everywhere}}
+		s := &SET{Rewiring{Sparsity: 0.75, Until: 100, Every: 1, Drop: ConstantDrop(0.5), Distribution: Even}}
 		if err := s.Begin(ws, newRand(2)); err != nil { // the same topology in all runs
 			t.Fatal(err)
 		}
@@ -89,7 +89,7 @@ func TestSNFSGrowsByMeanGradient(t *testing.T) {
 		const M, K, steps = 32, 10, 7
 		rng := newRand(3)
 		ws := Weights([]*nn.Param{param("a", rng, M, K)})
-		s := &SNFS{Rewiring: Rewiring{Sparsity: 0.8, Until: 100, Every: steps, From: steps - 1, Drop: ConstantDrop(0.25), Structure: Structure{rows}, Distribution: Everywhere}, Decay: 0.8}
+		s := &SNFS{Rewiring: Rewiring{Sparsity: 0.8, Until: 100, Every: steps, From: steps - 1, Drop: ConstantDrop(0.25), Structure: Structure{rows}, Distribution: Even}, Decay: 0.8}
 		if err := s.Begin(ws, rng); err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestSNFSGrowsByMeanGradient(t *testing.T) {
 func TestSNFSRedistributes(t *testing.T) {
 	rng := newRand(4)
 	ws := Weights([]*nn.Param{param("a", rng, 40, 20), param("b", rng, 40, 20), param("c", rng, 4, 4)})
-	s := &SNFS{Rewiring: Rewiring{Sparsity: 0.7, Until: 100, Every: 1, Drop: ConstantDrop(0.5), Distribution: Everywhere}, Redistribute: true}
+	s := &SNFS{Rewiring: Rewiring{Sparsity: 0.7, Until: 100, Every: 1, Drop: ConstantDrop(0.5), Distribution: Even}, Redistribute: true}
 	if err := s.Begin(ws, rng); err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestSNIP(t *testing.T) {
 		rng := newRand(5)
 		a, b := param("a", rng, 16, 6), param("b", rng, 16, 6)
 		ws := Weights([]*nn.Param{a, b})
-		s := &SNIP{Sparsity: 0.75, Distribution: Everywhere, Global: global}
+		s := &SNIP{Sparsity: 0.75, Distribution: Even, Global: global}
 		if err := s.Begin(ws, rng); err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func TestRandomPruning(t *testing.T) {
 	var left [64]int
 	for run := range runs {
 		ws := Weights([]*nn.Param{param("a", newRand(1), 8, 8)})
-		r := &RandomPruning{Sparsity: 0.5, Distribution: Everywhere, Schedule: Cubic{0, 10, 5}}
+		r := &RandomPruning{Sparsity: 0.5, Distribution: Even, Schedule: Cubic{0, 10, 5}}
 		if err := r.Begin(ws, newRand(uint64(run))); err != nil {
 			t.Fatal(err)
 		}
@@ -256,7 +256,7 @@ func TestGlobalMagnitude(t *testing.T) {
 			c.Dense.Data[i] *= 1e-3
 		}
 		ws := Weights([]*nn.Param{a, b, c})
-		m := Magnitude{Sparsity: 0.9, Distribution: Everywhere, Structure: Structure{rows}, Global: true}
+		m := Magnitude{Sparsity: 0.9, Distribution: Even, Structure: Structure{rows}, Global: true}
 		if err := m.Begin(ws, rng); err != nil {
 			t.Fatal(err)
 		}
@@ -324,7 +324,7 @@ func TestGrowInit(t *testing.T) {
 		for _, sparsity := range []float64{0.2, 0.8} { // masked, sparse
 			rng := newRand(8)
 			ws := Weights([]*nn.Param{param("a", rng, 64, 100)})
-			r := &RigL{Rewiring: Rewiring{Sparsity: sparsity, Until: 10, Every: 1, Distribution: Everywhere, Drop: ConstantDrop(0.3), Structure: Structure{4}}, Init: init}
+			r := &RigL{Rewiring: Rewiring{Sparsity: sparsity, Until: 10, Every: 1, Distribution: Even, Drop: ConstantDrop(0.3), Structure: Structure{4}}, Init: init}
 			if err := r.Begin(ws, rng); err != nil {
 				t.Fatal(err)
 			}
@@ -354,7 +354,7 @@ func TestMethodsResume(t *testing.T) {
 		"RigL": func() Method { return &RigL{Rewiring: Rewiring{Sparsity: 0.8, Until: 100, Every: 2}, Init: GrowNormal} },
 		"SNIP": func() Method { return &SNIP{Sparsity: 0.8} },
 		"random": func() Method {
-			return &RandomPruning{Sparsity: 0.8, Distribution: Everywhere, Schedule: Cubic{0, 10, 2}}
+			return &RandomPruning{Sparsity: 0.8, Distribution: Even, Schedule: Cubic{0, 10, 2}}
 		},
 		"variational": func() Method { return &Variational{Penalty: Penalty{Lambda: 1e-2, Until: 5, Sparsity: 0.5}} },
 		"L0": func() Method {

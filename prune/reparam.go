@@ -62,7 +62,7 @@ func (p *Penalty) begin(name string, ws []Weight, rng *rand.Rand, perWeight bool
 		return fmt.Errorf("prune: %s: to steer the penalty takes a sparsity above 0 and a first value above 0, they are %v and %v", name, p.Sparsity, p.Lambda)
 	}
 	p.lambda = p.Lambda
-	if err := assign(ws, Everywhere, p.Sparsity, p.Structure); err != nil {
+	if err := assign(ws, Even, p.Sparsity, p.Structure); err != nil {
 		return err
 	}
 	p.random = rand.NewPCG(rng.Uint64(), rng.Uint64())

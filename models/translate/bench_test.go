@@ -18,7 +18,7 @@ func BenchmarkStep(b *testing.B) {
 		method prune.Method
 	}{
 		{"dense", prune.Dense{}},
-		{"rigl90", &prune.RigL{Sparsity: 0.9, Distribution: prune.ERK, Structure: prune.Structure{Rows: 1}, Until: 1 << 30, Every: 1 << 30}},
+		{"rigl90", &prune.RigL{Rewiring: prune.Rewiring{Sparsity: 0.9, Distribution: prune.ERK, Structure: prune.Structure{Rows: 1}, Until: 1 << 30, Every: 1 << 30}}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			rng := rand.New(rand.NewPCG(1, 1))

@@ -21,7 +21,7 @@ type Settings struct {
 	Block        string  `json:"block" group:"Sparsity" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
 	Keep         string  `json:"keep" placeholder:"NAMES" group:"Sparsity" help:"Layers that stay dense, on top of the sparsity: names or patterns such as head.*, separated by commas."`
 	Begin        float64 `json:"begin" group:"Sparsity" help:"magnitude, random, variational, l0: share of the training after which pruning, or its penalty, begins."`
-	Until        float64 `json:"until" group:"Sparsity" help:"Share of the training after which the topology, or the penalty, stays."`
+	Until        float64 `json:"until" group:"Sparsity" help:"Share of the training after which the topology, or the penalty, stays; pruning ends at 0.75 at the latest."`
 	Every        int     `json:"every" group:"Sparsity" help:"Steps between changes of the topology."`
 	DropFraction float64 `json:"drop_fraction" group:"Sparsity" help:"set, snfs, rigl: share of a layer's weights exchanged at the first change."`
 	DropSchedule string  `json:"drop_schedule" group:"Sparsity" help:"set, snfs, rigl: how that share falls: cosine, constant, linear or cubic."`

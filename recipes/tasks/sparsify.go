@@ -29,10 +29,11 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 		Sparsity: s.Sparsity, Distribution: distribution, Structure: structure,
 		Until: until, Every: s.Every, DropFraction: s.DropFraction, Drop: dropOf(s, until),
 	}
-	schedule := prune.Cubic{From: begin, Until: until, Every: s.Every}
+	end := max(begin, min(until, 3*j.steps/4)) // what was pruned last needs time to be made up for
+	schedule := prune.Cubic{From: begin, Until: end, Every: s.Every}
 	one := 1 / float64(max(samples, 1))
 	penalty := prune.Penalty{
-		Lambda: s.Penalty * one, From: begin, Until: until, Structure: structure, Sparsity: s.Sparsity,
+		Lambda: s.Penalty * one, From: begin, Until: end, Structure: structure, Sparsity: s.Sparsity,
 	}
 	switch {
 	case s.Penalty > 0:
