@@ -116,6 +116,43 @@ class WRN(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class Transformer(nn.Module):
+    """The small network of `filigree train translate`: PyTorch's own layers, norms in front."""
+
+    def __init__(self, vocabulary=4000, layers=2, features=128, heads=4, hidden=512, dropout=0.1):
+        super().__init__()
+        self.embedding, self.scale = nn.Embedding(vocabulary, features), features ** 0.5
+        self.drop = nn.Dropout(dropout)
+        self.body = nn.Transformer(features, heads, layers, layers, hidden, dropout, norm_first=True)
+        self.out = nn.Linear(features, vocabulary, bias=False)
+        at = torch.arange(256).unsqueeze(1) / 10000 ** (torch.arange(0, features, 2) / features)
+        self.positions = torch.stack([at.sin(), at.cos()], 2).reshape(256, 1, features)
+
+    def embed(self, x):
+        return self.drop(self.embedding(x) * self.scale + self.positions[:len(x)])
+
+    def forward(self, source, target, padding):
+        causal = nn.Transformer.generate_square_subsequent_mask(len(target))
+        h = self.body(self.embed(source), self.embed(target), tgt_mask=causal,
+                      src_key_padding_mask=padding, memory_key_padding_mask=padding)
+        return self.out(h)
+
+
+def translation_step(net, batch=64, tokens=17, smoothing=0.1):
+    """One Adam step on sentences of equal length, as `filigree bench step --model transformer`."""
+    net.train()
+    opt = torch.optim.Adam(net.parameters(), 1e-4)
+    source, target, labels = (torch.randint(3, net.out.out_features, (tokens, batch)) for _ in range(3))
+    padding = torch.zeros(batch, tokens, dtype=torch.bool)
+
+    def call():
+        opt.zero_grad(set_to_none=True)
+        logits = net(source, target, padding)
+        F.cross_entropy(logits.flatten(0, 1), labels.flatten(), label_smoothing=smoothing).backward()
+        opt.step()
+    return call
+
+
 def training_step(net, shape):
     """One SGD step with Nesterov momentum and decay on a fixed random batch."""
     net.train()

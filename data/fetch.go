@@ -57,6 +57,17 @@ var collections = map[string]collection{
 		base:  "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare",
 		files: []download{{"input.txt", "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"}},
 	},
+	"multi30k": {
+		base: "https://raw.githubusercontent.com/multi30k/dataset/a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/raw",
+		files: []download{
+			{"train.en.gz", "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f"},
+			{"train.de.gz", "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6"},
+			{"val.en.gz", "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28"},
+			{"val.de.gz", "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a"},
+			{"test_2016_flickr.en.gz", "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9"},
+			{"test_2016_flickr.de.gz", "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8"},
+		},
+	},
 	"wikitext-2": { // the token version, in the copy of PyTorch's examples
 		base: "https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/word_language_model/data/wikitext-2",
 		files: []download{
@@ -73,7 +84,7 @@ type FetchOptions struct {
 	Progress func(file string, done, total int64) // called while bytes arrive; total is -1 if unknown; may be nil
 }
 
-// Fetch downloads a data set, mnist, cifar10, tiny-shakespeare or wikitext-2, into a folder and verifies it. A
+// Fetch downloads a data set, mnist, cifar10, tiny-shakespeare, wikitext-2 or multi30k, into a folder and verifies it. A
 // download that was broken off goes on where it stopped; files that are there and
 // right are kept.
 func Fetch(ctx context.Context, name, dir string, o FetchOptions) error {

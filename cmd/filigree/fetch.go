@@ -14,7 +14,7 @@ import (
 )
 
 type fetchCommand struct {
-	Name string `arg:"" enum:"mnist,cifar10,tiny-shakespeare,wikitext-2" help:"mnist (11 MB), cifar10 (163 MB), tiny-shakespeare (1 MB) or wikitext-2 (13 MB)."`
+	Name string `arg:"" enum:"mnist,cifar10,tiny-shakespeare,wikitext-2,multi30k" help:"mnist (11 MB), cifar10 (163 MB), tiny-shakespeare (1 MB), wikitext-2 (13 MB) or multi30k (1 MB)."`
 	Dir  string `placeholder:"DIR" help:"Folder to put the files in; without it, data/NAME."`
 	From string `placeholder:"URL" help:"Address to fetch from instead of the usual one."`
 }
@@ -61,6 +61,8 @@ func (c *fetchCommand) Run(ctx context.Context, io console) error {
 		task = "charlm"
 	case "wikitext-2":
 		task = "wordlm"
+	case "multi30k":
+		task = "translate"
 	}
 	fmt.Fprintf(io.out, "%s is in %s; train on it with: filigree train %s --data %s\n", c.Name, dir, task, dir)
 	return nil
