@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Filigree beside its peers, in one run.
 
-    python3 bench/compare.py [--threads 1] [--sections gemm,spmm,layer,step] [--rounds 5] [--out FILE.tsv]
+    python3 bench/compare.py [--threads 1] [--sections gemm,spmm,layer,step,recurrent] [--rounds 5] [--out FILE.tsv]
 
 Needs Debian's python3-torch, python3-numpy, libopenblas-dev and libdnnl2, and Go.
 In each round every program is timed once, one after the other; a row holds the
@@ -108,6 +108,15 @@ if "step" in opt.sections:
         peer = timed(peers.training_step(net, shape))
         for method, sparsity in [("dense", 0), ("rigl", 0.9), ("rigl", 0.98)]:
             compare("step", model, sparsity, method, {"torch": peer}, lambda: step(model, method, sparsity))
+
+if "recurrent" in opt.sections:
+    def step(method, sparsity):
+        r = ours("step", "--model", "chargru", "--method", method, "--sparsity", sparsity, "--batch", 32, "--length", 128)
+        return r["step_ms"], r["gflops"]
+
+    peer = timed(peers.language_step(peers.CharGRU(), 256, 128, 32))
+    for method, sparsity in [("dense", 0)] + [("rigl", s) for s in (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)]:
+        compare("recurrent", "chargru", sparsity, method, {"torch": peer}, lambda: step(method, sparsity))
 
 if opt.out:
     def first(path, key):

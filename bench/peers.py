@@ -164,3 +164,30 @@ def training_step(net, shape):
         F.cross_entropy(net(x), y).backward()
         opt.step()
     return call
+
+
+class CharGRU(nn.Module):
+    """The character model of RigL (Evci et al. 2020, section 4.2), ids [time, batch]."""
+
+    def __init__(self, symbols=256, embedding=128, units=512, readout=(256, 128)):
+        super().__init__()
+        self.embedding = nn.Embedding(symbols, embedding)
+        self.gru = nn.GRU(embedding, units)
+        a, b = readout
+        self.readout = nn.Sequential(nn.Linear(units, a), nn.ReLU(), nn.Linear(a, b), nn.ReLU(), nn.Linear(b, symbols))
+
+    def forward(self, x):
+        return self.readout(self.gru(self.embedding(x))[0])
+
+
+def language_step(net, symbols, length, batch):
+    """One Adam step on a fixed random batch of sequences."""
+    net.train()
+    opt = torch.optim.Adam(net.parameters(), 1e-3)
+    x, y = torch.randint(0, symbols, (length, batch)), torch.randint(0, symbols, (length * batch,))
+
+    def call():
+        opt.zero_grad(set_to_none=True)
+        F.cross_entropy(net(x).reshape(-1, symbols), y).backward()
+        opt.step()
+    return call

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/nn"
@@ -52,15 +53,17 @@ func Evaluate(ctx context.Context, net nn.Layer, next func() (x *tensor.Tensor, 
 // Of equal values the first counts.
 func hits(logits *tensor.Tensor, labels []int32) int {
 	N := len(labels)
-	n := 0
-	for i, label := range labels {
-		best := 0
-		for c := 1; c < logits.Rows(); c++ {
-			if logits.Data[c*N+i] > logits.Data[best*N+i] {
-				best = c
+	best, top := make([]int32, N), slices.Clone(logits.Data[:N])
+	for c := 1; c < logits.Rows(); c++ { // row by row, as they lie
+		for i, v := range logits.Data[c*N : (c+1)*N] {
+			if v > top[i] {
+				best[i], top[i] = int32(c), v
 			}
 		}
-		if best == int(label) {
+	}
+	n := 0
+	for i, label := range labels {
+		if best[i] == label {
 			n++
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/internal/parallel"
 	"github.com/seed073b5613/filigree/kernel"
+	"github.com/seed073b5613/filigree/models/lm"
 	"github.com/seed073b5613/filigree/models/vision"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/optim"
@@ -18,11 +19,12 @@ import (
 )
 
 type benchStep struct {
-	Model    string        `default:"lenet" enum:"lenet,wrn" help:"Network: lenet (LeNet-300-100, 784 inputs) or wrn (wide residual network, 3x32x32)."`
+	Model    string        `default:"lenet" enum:"lenet,wrn,chargru" help:"Network: lenet (LeNet-300-100, 784 inputs), wrn (wide residual network, 3x32x32) or chargru (character model of 512 gated recurrent units)."`
 	Method   string        `default:"rigl" enum:"dense,static,rigl" help:"Training method: dense, static or rigl."`
 	Sparsity float64       `default:"0.9" help:"Share of zeros; ignored for dense."`
 	Block    string        `default:"1x1" help:"Block shape: 1x1, 2x1, 4x1 or 16x1."`
-	Batch    int           `default:"128" help:"Images in a batch."`
+	Batch    int           `default:"128" help:"Images, or sequences, in a batch."`
+	Length   int           `default:"128" help:"Characters of a sequence of chargru."`
 	Depth    int           `default:"22" help:"Depth of wrn."`
 	Width    int           `default:"2" help:"Width of wrn."`
 	Threads  int           `help:"Workers; 0 for one a core."`
@@ -36,7 +38,10 @@ func (benchStep) Help() string {
   filigree bench step --model lenet --method rigl --sparsity 0.98
   filigree bench step --model wrn --sparsity 0.9 --threads 1 --json
 
-A step is forward, backward and SGD with Nesterov momentum on one random batch.
+  filigree bench step --model chargru --batch 32 --length 128
+
+A step is forward, backward and SGD with Nesterov momentum, for chargru Adam, on one
+random batch.
 step_ms counts a RigL update every 100 steps in; plain_ms is a step without one.`
 }
 
@@ -47,6 +52,8 @@ func (c *benchStep) Validate() error {
 		return fmt.Errorf("--sparsity %v: must be at least 0 and below 1", c.Sparsity)
 	case c.Batch < 1 || c.Batch > 1<<16:
 		return fmt.Errorf("--batch %d: must be from 1 to 65536", c.Batch)
+	case c.Length < 1 || c.Length > 1<<16:
+		return fmt.Errorf("--length %d: must be from 1 to 65536", c.Length)
 	case c.Threads < 0:
 		return fmt.Errorf("--threads %d: must not be negative", c.Threads)
 	case c.Time <= 0:
@@ -107,11 +114,12 @@ func (c *benchStep) Run(_ context.Context, io console) error {
 
 // stepper is a network with all that a training step needs.
 type stepper struct {
-	net    *vision.Classifier
+	net    nn.Layer
 	params []*nn.Param
 	method prune.Method
 	ws     []prune.Weight
-	sgd    *optim.SGD
+	opt    optim.Optimizer
+	slots  int // values the optimizer keeps of a weight
 	tape   *grad.Tape
 	x      *tensor.Tensor
 	labels []int32
@@ -119,20 +127,15 @@ type stepper struct {
 
 func newStepper(c *benchStep) (*stepper, error) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	spec := vision.Spec{Arch: vision.LeNet300100, Classes: 10, Input: []int{784}}
-	if c.Model == "wrn" {
-		spec = vision.Spec{Arch: vision.WRN, Classes: 10, Input: []int{3, 32, 32}, Depth: c.Depth, Width: float64(c.Width)}
-	}
-	net, err := vision.New(spec, rng)
-	if err != nil {
+	s := &stepper{tape: &grad.Tape{}, method: prune.Dense{}}
+	if err := s.build(c, rng); err != nil {
 		return nil, err
 	}
 	R, err := sparse.ParseBlock(c.Block)
 	if err != nil {
 		return nil, err
 	}
-	s := &stepper{net: net, params: nn.Params(net), tape: &grad.Tape{}, method: prune.Dense{},
-		sgd: &optim.SGD{Momentum: 0.9, Nesterov: true, Decay: 5e-4}}
+	s.params = nn.Params(s.net)
 	switch c.Method {
 	case "static":
 		s.method = prune.Static{Sparsity: c.Sparsity, Distribution: prune.ERK, Structure: prune.Structure{Rows: R}}
@@ -144,13 +147,41 @@ func newStepper(c *benchStep) (*stepper, error) {
 	if err := s.method.Begin(s.ws, rng); err != nil {
 		return nil, err
 	}
-	shape := spec.InputShape(c.Batch)
-	s.x = tensor.Of(random(rng, tensor.Size(shape)), shape...)
-	s.labels = make([]int32, c.Batch)
-	for i := range s.labels {
-		s.labels[i] = int32(rng.IntN(10))
-	}
 	return s, nil
+}
+
+// build sets the network, its optimizer and a batch.
+func (s *stepper) build(c *benchStep, rng *rand.Rand) error {
+	classes := 10
+	s.labels = make([]int32, c.Batch)
+	if c.Model == "chargru" {
+		net, err := lm.New(lm.Spec{Arch: lm.CharGRU, Symbols: 256}, rng)
+		if err != nil {
+			return err
+		}
+		classes = 256
+		s.net, s.opt, s.slots = net, &optim.Adam{}, 2
+		s.x, s.labels = tensor.New(c.Length, c.Batch), make([]int32, c.Length*c.Batch)
+		for i := range s.x.Data {
+			s.x.Data[i] = float32(rng.IntN(classes))
+		}
+	} else {
+		spec := vision.Spec{Arch: vision.LeNet300100, Classes: classes, Input: []int{784}}
+		if c.Model == "wrn" {
+			spec = vision.Spec{Arch: vision.WRN, Classes: classes, Input: []int{3, 32, 32}, Depth: c.Depth, Width: float64(c.Width)}
+		}
+		net, err := vision.New(spec, rng)
+		if err != nil {
+			return err
+		}
+		s.net, s.opt, s.slots = net, &optim.SGD{Momentum: 0.9, Nesterov: true, Decay: 5e-4}, 1
+		shape := spec.InputShape(c.Batch)
+		s.x = tensor.Of(random(rng, tensor.Size(shape)), shape...)
+	}
+	for i := range s.labels {
+		s.labels[i] = int32(rng.IntN(classes))
+	}
+	return nil
 }
 
 func (s *stepper) backward() {
@@ -161,7 +192,7 @@ func (s *stepper) backward() {
 
 func (s *stepper) step() {
 	s.backward()
-	s.sgd.Step(s.params, 1e-3)
+	s.opt.Step(s.params, 1e-3)
 }
 
 // update is a step in which the topology changes.
@@ -173,7 +204,7 @@ func (s *stepper) update(r *prune.RigL) {
 
 func (s *stepper) change(r *prune.RigL) {
 	for _, c := range r.Step(0, s.ws) {
-		s.sgd.Remap(c.Param, c.Moves)
+		s.opt.Remap(c.Param, c.Moves)
 	}
 }
 
@@ -196,12 +227,12 @@ func (s *stepper) updatePeak(r *prune.RigL) int {
 	return bytes + most
 }
 
-// bytes returns the memory of weights, gradients and momentum, and what a dense network
+// bytes returns the memory of weights, gradients and optimizer state, and what a dense network
 // would need.
 func (s *stepper) bytes() (held, dense int) {
 	for _, p := range s.params {
-		held += p.Bytes() + 4*len(p.Values())
-		dense += 3 * 4 * p.Size()
+		held += p.Bytes() + 4*s.slots*len(p.Values())
+		dense += (2 + s.slots) * 4 * p.Size()
 	}
 	return held, dense
 }

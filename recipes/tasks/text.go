@@ -21,7 +21,7 @@ import (
 // side by side, so many symbols at a time.
 const (
 	evalStreams = 32
-	evalLength  = 128
+	evalLength  = 32
 )
 
 // The sample shown at the end of a training.
@@ -41,7 +41,7 @@ var textTasks = []Task{
 		Default: defaults(func(s *Settings) {
 			languageModel(s)
 			s.Data, s.Epochs, s.Length, s.Width = filepath.Join("data", "tiny-shakespeare"), 10, 64, 0.5
-			s.Rate, s.Sparsity, s.Distribution = 2e-3, 0.75, "even"
+			s.Rate, s.Sparsity, s.Distribution = 1e-2, 0.75, "even"
 		}),
 		open: openChars, load: loadLM,
 	},
