@@ -123,8 +123,6 @@ func (o *recurrent) forward(t *Tape, record bool) {
 	if k.memory {
 		o.c, o.tanh = t.buffer((steps+1)*size), t.buffer(steps*size)
 	}
-	bias := t.buffer(G * size)
-	kernel.BiasFill(G*H, B, o.s.Bias, bias)
 	clear(o.h[:size])
 	clear(o.c[:min(size, len(o.c))])
 	if o.s.Start != nil {
@@ -139,8 +137,7 @@ func (o *recurrent) forward(t *Tape, record bool) {
 			at, before, after = 0, i&1, (i+1)&1
 		}
 		c := o.step(at, before, after)
-		copy(c.A, bias)
-		o.s.Input.multiplyRows(B, x[i*B:], T*B, true, c.A, B)
+		o.s.Input.multiplyRows(B, x[i*B:], T*B, false, c.A, B)
 		o.recur(c, i == 0 && o.s.Start == nil)
 		k.forward(c)
 		if !record {
@@ -169,7 +166,7 @@ func (o *recurrent) step(at, before, after int) *kernel.Cell {
 		}
 		return x[i*n : (i+1)*n]
 	}
-	*c = kernel.Cell{H: o.H, B: o.B, A: block(o.a, at, o.kind.gates*size), U: o.u, N: block(o.n, at, size),
+	*c = kernel.Cell{H: o.H, B: o.B, Bias: o.s.Bias, NBias: o.s.NBias, A: block(o.a, at, o.kind.gates*size), U: o.u, N: block(o.n, at, size),
 		HP: block(o.h, before, size), HN: block(o.h, after, size),
 		CP: block(o.c, before, size), CN: block(o.c, after, size), TC: block(o.tanh, at, size)}
 	return c
@@ -179,15 +176,12 @@ func (o *recurrent) step(at, before, after int) *kernel.Cell {
 func (o *recurrent) recur(c *kernel.Cell, zero bool) {
 	w := o.s.Recurrent
 	switch {
-	case !o.kind.gated && !zero:
-		w.multiplyRows(o.B, c.HP, o.B, true, c.A, o.B)
+	case o.kind.gated && zero:
+		clear(c.U)
 	case o.kind.gated:
-		if zero {
-			clear(c.U)
-		} else {
-			w.multiplyRows(o.B, c.HP, o.B, false, c.U, o.B)
-		}
-		kernel.BiasAdd(o.H, o.B, o.s.NBias, c.U[2*o.H*o.B:])
+		w.multiplyRows(o.B, c.HP, o.B, false, c.U, o.B)
+	case !zero:
+		w.multiplyRows(o.B, c.HP, o.B, true, c.A, o.B)
 	}
 }
 
@@ -196,13 +190,9 @@ func (o *recurrent) outs() *Var { return o.out }
 func (o *recurrent) back(t *Tape) {
 	k, T, B, H, G := o.kind, o.T, o.B, o.H, o.kind.gates
 	N, size := T*B, H*B
-	d := t.grab(G * H * N) // gradients of the gates, of what the recurrent product gives
 	dh := t.grab(size)
 	clear(dh)
-	var dn, dc []float32
-	if k.gated {
-		dn = t.grab(size * T)
-	}
+	var dc []float32
 	if k.memory {
 		dc = t.grab(size)
 		clear(dc)
@@ -211,19 +201,16 @@ func (o *recurrent) back(t *Tape) {
 	for i := T - 1; i >= 0; i-- {
 		c := o.step(i, i, i+1)
 		c.DY, c.LDY, c.DH, c.DC = dy[i*B:], N, dh, dc
-		c.DA, c.LDD = d[i*B:], N
-		if k.gated {
-			c.DN = dn[i*B:]
-		}
 		k.backward(c)
 		if i > 0 {
-			o.s.Recurrent.inputGradRows(B, c.DA, N, k.gated, dh, B)
+			o.s.Recurrent.inputGradRows(B, c.A, B, k.gated, dh, B)
 		}
 	}
+	d := t.grab(G * H * N)
+	kernel.SwapAxes(T, G*H, B, o.a, G*size, B, d, N, B)
 	o.recurrentGrad(t, d)
-	if k.gated {
-		copy(d[2*H*N:], dn)
-		t.give(dn)
+	if k.gated { // the candidate's part in the two products differs
+		kernel.SwapAxes(T, H, B, o.n, size, B, d[2*H*N:], N, B)
 	}
 	if o.s.DBias != nil {
 		kernel.RowSums(G*H, N, d, true, o.s.DBias)

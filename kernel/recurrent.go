@@ -9,9 +9,9 @@ import (
 
 // One time step of a recurrent net between its products: H units, B columns. A block
 // [G·H,B] holds the G gates of a step one below the other, rows next to each other, so
-// that it stays in the second-level cache from one product to the next. Backward, the
-// gradient of the gates goes to a wide array of all steps, ldd from row to row, so that
-// the weight gradients are one product each.
+// that it stays in the second-level cache from one product to the next, and so that a step
+// touches few pages of memory: with the rows of all steps side by side, each row of a step
+// lies on a page of its own. Backward, the gradients of the gates take the gates' place.
 
 // cellChunk is about how many elements of a state a worker takes at a time.
 const cellChunk = 1 << 12
@@ -21,9 +21,12 @@ const cellChunk = 1 << 12
 type Cell struct {
 	H, B int
 
-	A  []float32 // [G·H,B], gates
+	Bias  []float32 // [G·H]
+	NBias []float32 // [H], GRU: of the candidate's recurrent product
+
+	A  []float32 // [G·H,B], gates; backward becomes their gradient
 	U  []float32 // [3·H,B], GRU: recurrent product
-	N  []float32 // [H,B], GRU: recurrent product of the candidate, kept for backward
+	N  []float32 // [H,B], GRU: the candidate's; backward becomes the gradient of its input product
 	HP []float32 // [H,B], state before
 	HN []float32 // [H,B], state after
 	CP []float32 // [H,B], LSTM: memory before
@@ -34,9 +37,6 @@ type Cell struct {
 	LDY int
 	DH  []float32 // [H,B], gradient of the state from the step after
 	DC  []float32 // [H,B], LSTM: of the memory; becomes that of the memory before
-	DA  []float32 // gradient of the gates, rows LDD apart
-	DN  []float32 // GRU: of the candidate's input part, rows LDD apart
-	LDD int
 }
 
 type cellTask struct {
@@ -75,23 +75,32 @@ func (c *Cell) gate(block []float32, g, lo, hi int) []float32 {
 	return block[(g*c.H+lo)*c.B : (g*c.H+hi)*c.B]
 }
 
-// row is row i of gate g of a block, wide of one of an array of rows ld apart.
-func (c *Cell) row(block []float32, g, i int) []float32  { return block[(g*c.H+i)*c.B:][:c.B] }
-func (c *Cell) wide(x []float32, ld, g, i int) []float32 { return x[(g*c.H+i)*ld:][:c.B] }
+// row is row i of gate g of a block, above the gradient of row i of the state from above.
+func (c *Cell) row(block []float32, g, i int) []float32 { return block[(g*c.H+i)*c.B:][:c.B] }
+func (c *Cell) above(i int) []float32                   { return c.DY[i*c.LDY:][:c.B] }
 
-// RNN computes HN = tanh A, for A = W·x + U·HP + b.
+// addBias adds to rows lo to hi of gate g of a block their biases.
+func (c *Cell) addBias(block []float32, g, lo, hi int, bias []float32) {
+	for i, b := range bias[lo:hi] {
+		row := &block[(g*c.H+lo+i)*c.B]
+		vec.affine(row, row, c.B, 1, b)
+	}
+}
+
+// RNN computes HN = tanh(A + Bias), for A = W·x + U·HP.
 func (c *Cell) RNN() {
 	c.run("RNN", func(c *Cell, lo, hi int) {
+		c.addBias(c.A, 0, lo, hi, c.Bias)
 		vec.tanh(&c.HN[lo*c.B], &c.A[lo*c.B], (hi-lo)*c.B)
 	}, len(c.A), 1, len(c.HN), 1)
 }
 
-// RNNGrad computes DA = (DY + DH)·(1 - HN²). DH is read only.
+// RNNGrad computes A = (DY + DH)·(1 - HN²), the gradient of the sum. DH is read only.
 func (c *Cell) RNNGrad() {
 	c.run("RNNGrad", func(c *Cell, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			dy, dh := c.wide(c.DY, c.LDY, 0, i), c.row(c.DH, 0, i)
-			y, da := c.row(c.HN, 0, i), c.wide(c.DA, c.LDD, 0, i)
+			dy, dh := c.above(i), c.row(c.DH, 0, i)
+			y, da := c.row(c.HN, 0, i), c.row(c.A, 0, i)
 			dh, y, da = dh[:len(dy)], y[:len(dy)], da[:len(dy)]
 			for j, d := range dy {
 				d += dh[j]
@@ -101,17 +110,22 @@ func (c *Cell) RNNGrad() {
 	}, len(c.HN), 1, len(c.DH), 1)
 }
 
-// GRU takes the input product with its bias in A and the recurrent one in U, the
-// candidate's with its bias, and leaves the gates in A, r, z and n, and the state in HN:
+// GRU takes the input product in A and the recurrent one in U, and leaves the gates r, z and
+// n in A and the state in HN:
 //
-//	r = σ(Ar + Ur)   z = σ(Az + Uz)   n = tanh(An + r·Un)   HN = n + z·(HP - n)
+//	r = σ(Ar + Ur + Biasr)   n = tanh(An + Biasn + r·(Un + NBias))
+//	z = σ(Az + Uz + Biasz)   HN = n + z·(HP - n)
 //
-// Un is copied to N unless that is nil.
+// Un + NBias is copied to N unless that is nil.
 func (c *Cell) GRU() {
 	c.run("GRU", func(c *Cell, lo, hi int) {
 		n := (hi - lo) * c.B
 		r, z, a := c.gate(c.A, 0, lo, hi), c.gate(c.A, 1, lo, hi), c.gate(c.A, 2, lo, hi)
 		un := c.gate(c.U, 2, lo, hi)
+		for g := range 3 {
+			c.addBias(c.A, g, lo, hi, c.Bias[g*c.H:])
+		}
+		c.addBias(c.U, 2, lo, hi, c.NBias)
 		vec.add(&r[0], &r[0], &c.gate(c.U, 0, lo, hi)[0], n)
 		vec.sigmoid(&r[0], &r[0], n)
 		vec.add(&z[0], &z[0], &c.gate(c.U, 1, lo, hi)[0], n)
@@ -128,36 +142,33 @@ func (c *Cell) GRU() {
 	}, len(c.A), 3, len(c.U), 3, len(c.HP), 1, len(c.HN), 1)
 }
 
-// GRUGrad computes from d = DY + DH the gradients of the recurrent product, DA, of the
-// candidate's input product, DN, and the part of d that reaches HP past the gates, DH:
+// GRUGrad computes from d = DY + DH the gradients of the recurrent product, A, of the
+// candidate's input product, N, and the part of d that reaches HP past the gates, DH:
 //
-//	dn = d·(1-z)·(1-n²)   DA = (dn·Un·r·(1-r), d·(HP-n)·z·(1-z), dn·r)   DN = dn   DH = d·z
+//	e = d·(1-z)·(1-n²)   A = (e·N·r·(1-r), d·(HP-n)·z·(1-z), e·r)   N = e   DH = d·z
 func (c *Cell) GRUGrad() {
 	c.run("GRUGrad", func(c *Cell, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			dy, dh := c.wide(c.DY, c.LDY, 0, i), c.row(c.DH, 0, i)
-			r, z, n := c.row(c.A, 0, i), c.row(c.A, 1, i), c.row(c.A, 2, i)
+			dy, dh := c.above(i), c.row(c.DH, 0, i)
+			ar, az, an := c.row(c.A, 0, i), c.row(c.A, 1, i), c.row(c.A, 2, i)
 			un, hp := c.row(c.N, 0, i), c.row(c.HP, 0, i)
-			dr, dz := c.wide(c.DA, c.LDD, 0, i), c.wide(c.DA, c.LDD, 1, i)
-			du, dn := c.wide(c.DA, c.LDD, 2, i), c.wide(c.DN, c.LDD, 0, i)
-			dh, r, z, n, un, hp = dh[:len(dy)], r[:len(dy)], z[:len(dy)], n[:len(dy)], un[:len(dy)], hp[:len(dy)]
-			dr, dz, du, dn = dr[:len(dy)], dz[:len(dy)], du[:len(dy)], dn[:len(dy)] // for the compiler
+			dh, ar, az, an, un, hp = dh[:len(dy)], ar[:len(dy)], az[:len(dy)], an[:len(dy)], un[:len(dy)], hp[:len(dy)] // for the compiler
 			for j, d := range dy {
 				d += dh[j]
-				r, z, n := r[j], z[j], n[j]
+				r, z, n := ar[j], az[j], an[j]
 				e := d * (1 - z) * (1 - n*n)
-				dn[j] = e
-				du[j] = e * r
-				dr[j] = e * un[j] * r * (1 - r)
-				dz[j] = d * (hp[j] - n) * z * (1 - z)
+				ar[j] = e * un[j] * r * (1 - r)
+				az[j] = d * (hp[j] - n) * z * (1 - z)
+				an[j] = e * r
+				un[j] = e
 				dh[j] = d * z
 			}
 		}
 	}, len(c.A), 3, len(c.N), 1, len(c.HP), 1, len(c.DH), 1)
 }
 
-// LSTM takes A = W·x + U·HP + b and leaves the gates i, f, g and o in it, the memory in
-// CN, its tanh in TC and the state in HN:
+// LSTM takes A = W·x + U·HP and leaves the gates i, f, g and o in it, the memory in CN, its
+// tanh in TC and the state in HN. With the biases added,
 //
 //	i = σ(Ai)   f = σ(Af)   g = tanh(Ag)   o = σ(Ao)   CN = f·CP + i·g   HN = o·tanh CN
 func (c *Cell) LSTM() {
@@ -165,6 +176,9 @@ func (c *Cell) LSTM() {
 		n := (hi - lo) * c.B
 		i, f := &c.gate(c.A, 0, lo, hi)[0], &c.gate(c.A, 1, lo, hi)[0]
 		g, o := &c.gate(c.A, 2, lo, hi)[0], &c.gate(c.A, 3, lo, hi)[0]
+		for gate := range 4 {
+			c.addBias(c.A, gate, lo, hi, c.Bias[gate*c.H:])
+		}
 		vec.sigmoid(i, i, n)
 		vec.sigmoid(f, f, n)
 		vec.tanh(g, g, n)
@@ -178,27 +192,25 @@ func (c *Cell) LSTM() {
 }
 
 // LSTMGrad computes from d = DY + DH and e = DC + d·o·(1 - TC²) the gradient of the
-// gates, DA, and that of the memory before, DC = e·f:
+// gates, A, and that of the memory before, DC = e·f:
 //
-//	DA = (e·g·i·(1-i), e·CP·f·(1-f), e·i·(1-g²), d·TC·o·(1-o))
+//	A = (e·g·i·(1-i), e·CP·f·(1-f), e·i·(1-g²), d·TC·o·(1-o))
 func (c *Cell) LSTMGrad() {
 	c.run("LSTMGrad", func(c *Cell, lo, hi int) {
 		for row := lo; row < hi; row++ {
-			dy, dh := c.wide(c.DY, c.LDY, 0, row), c.row(c.DH, 0, row)
-			i, f, g, o := c.row(c.A, 0, row), c.row(c.A, 1, row), c.row(c.A, 2, row), c.row(c.A, 3, row)
+			dy, dh := c.above(row), c.row(c.DH, 0, row)
+			ai, af, ag, ao := c.row(c.A, 0, row), c.row(c.A, 1, row), c.row(c.A, 2, row), c.row(c.A, 3, row)
 			cp, tc, dc := c.row(c.CP, 0, row), c.row(c.TC, 0, row), c.row(c.DC, 0, row)
-			di, df := c.wide(c.DA, c.LDD, 0, row), c.wide(c.DA, c.LDD, 1, row)
-			dg, do := c.wide(c.DA, c.LDD, 2, row), c.wide(c.DA, c.LDD, 3, row)
-			dh, i, f, g, o = dh[:len(dy)], i[:len(dy)], f[:len(dy)], g[:len(dy)], o[:len(dy)]
-			cp, tc, dc, di, df, dg, do = cp[:len(dy)], tc[:len(dy)], dc[:len(dy)], di[:len(dy)], df[:len(dy)], dg[:len(dy)], do[:len(dy)]
+			dh, ai, af, ag, ao = dh[:len(dy)], ai[:len(dy)], af[:len(dy)], ag[:len(dy)], ao[:len(dy)]
+			cp, tc, dc = cp[:len(dy)], tc[:len(dy)], dc[:len(dy)]
 			for j, d := range dy {
 				d += dh[j]
-				i, f, g, o, t := i[j], f[j], g[j], o[j], tc[j]
+				i, f, g, o, t := ai[j], af[j], ag[j], ao[j], tc[j]
 				e := dc[j] + d*o*(1-t*t)
-				di[j] = e * g * i * (1 - i)
-				df[j] = e * cp[j] * f * (1 - f)
-				dg[j] = e * i * (1 - g*g)
-				do[j] = d * t * o * (1 - o)
+				ai[j] = e * g * i * (1 - i)
+				af[j] = e * cp[j] * f * (1 - f)
+				ag[j] = e * i * (1 - g*g)
+				ao[j] = d * t * o * (1 - o)
 				dc[j] = e * f
 			}
 		}
