@@ -28,9 +28,11 @@ func (o *relu) back(t *Tape) {
 }
 
 type crossEntropy struct {
-	x, out *Var
-	d      []float32 // gradient of the summed loss
-	n      int       // columns with a label
+	x, out    *Var
+	labels    []int32
+	smoothing float32
+	logSum    []float32
+	n         int // columns with a label
 }
 
 // Ignored is the label of a column without one (padding): it has no part in the loss.
@@ -41,7 +43,7 @@ const Ignored = -1
 // smoothing (Szegedy et al. 2016, section 7): the target is 1-smoothing on the label
 // plus smoothing/C on every class. Columns labelled [Ignored] have no loss and no
 // gradient, and the mean is over the others; it is 0 where there are none. It panics on
-// any other label outside 0 to C-1.
+// any other label outside 0 to C-1. The labels must stay as they are until Backward is done.
 func CrossEntropy(t *Tape, logits *Var, labels []int32, smoothing float32) *Var {
 	c, n := logits.Value.Rows(), logits.Value.Cols()
 	if len(labels) != n {
@@ -57,14 +59,12 @@ func CrossEntropy(t *Tape, logits *Var, labels []int32, smoothing float32) *Var 
 		}
 	}
 	out := t.New(1)
-	losses := t.buffer(n)
-	var d []float32
+	losses, logSum := t.buffer(n), t.buffer(n)
 	if t.wants(logits) {
-		d = t.buffer(c * n)
 		out.wanted = true
-		*next[crossEntropy](t) = crossEntropy{logits, out, d, counted}
+		*next[crossEntropy](t) = crossEntropy{logits, out, labels, smoothing, logSum, counted}
 	}
-	kernel.CrossEntropyColumns(c, n, logits.Value.Data, labels, smoothing, d, losses)
+	kernel.CrossEntropyColumns(c, n, logits.Value.Data, labels, smoothing, losses, logSum)
 	sum := 0.0
 	for _, l := range losses {
 		sum += float64(l)
@@ -76,13 +76,17 @@ func CrossEntropy(t *Tape, logits *Var, labels []int32, smoothing float32) *Var 
 func (o *crossEntropy) outs() *Var { return o.out }
 
 func (o *crossEntropy) back(t *Tape) {
-	g := o.out.Grad.Data[0] / float32(max(o.n, 1))
+	x, scale := o.x.Value, o.out.Grad.Data[0]/float32(max(o.n, 1))
 	dx, acc := t.GradOf(o.x)
+	d := dx
 	if acc {
-		kernel.Axpy(g, o.d, dx)
-		return
+		d = t.grab(len(dx))
+		defer t.give(d)
 	}
-	kernel.Scale(g, dx, o.d)
+	kernel.CrossEntropyColumnsGrad(x.Rows(), x.Cols(), x.Data, o.labels, o.smoothing, o.logSum, scale, d)
+	if acc {
+		kernel.AddTo(dx, d)
+	}
 }
 
 type add struct{ a, b, out *Var }

@@ -66,18 +66,24 @@ func SoftmaxColumns(C, N int, x, y []float32) {
 
 // CrossEntropyColumns computes the cross entropy, in nats, of the softmax down each of N
 // columns of logits [C,N] with its label: the target is 1 - smoothing on the label plus
-// smoothing/C everywhere. A column with a negative label has no loss and no gradient.
-// dlogits, where not nil, becomes the gradient of the summed loss.
-func CrossEntropyColumns(C, N int, logits []float32, labels []int32, smoothing float32, dlogits, loss []float32) {
-	runColumns(columnTask{C: C, N: N, x: logits, y: dlogits, labels: labels, loss: loss, smoothing: smoothing})
+// smoothing/C everywhere. A column with a negative label has no loss. logSum, log Σ e^x of
+// each column, is kept for the gradient.
+func CrossEntropyColumns(C, N int, logits []float32, labels []int32, smoothing float32, loss, logSum []float32) {
+	runColumns(columnTask{C: C, N: N, x: logits, labels: labels, loss: loss, logSum: logSum, smoothing: smoothing})
+}
+
+// CrossEntropyColumnsGrad computes the gradient of scale times the summed losses.
+func CrossEntropyColumnsGrad(C, N int, logits []float32, labels []int32, smoothing float32, logSum []float32, scale float32, dlogits []float32) {
+	runColumns(columnTask{C: C, N: N, x: logits, y: dlogits, labels: labels, logSum: logSum, smoothing: smoothing, scale: scale, back: true})
 }
 
 type columnTask struct {
-	C, N      int
-	x, y      []float32
-	labels    []int32
-	loss      []float32
-	smoothing float32
+	C, N             int
+	x, y             []float32
+	labels           []int32
+	loss, logSum     []float32
+	smoothing, scale float32
+	back             bool
 }
 
 // columnRoom is what a block of columns needs: the greatest values, the sums of powers, a
@@ -103,45 +109,40 @@ func runColumns(c columnTask) {
 func (t *columnTask) Run(i int) {
 	room := columnRooms.Get().(*columnRoom)
 	defer columnRooms.Put(room)
-	top, sum, row := &room.top, &room.sum, &room.row
 	lo := i * softmaxCols
 	n := min(softmaxCols, t.N-lo)
+	if t.back {
+		t.gradient(room, lo, n)
+		return
+	}
+	top, sum := &room.top, &room.sum
 	clear(sum[:])
+	clear(room.all[:])
 	copy(top[:n], t.x[lo:])
 	for c := 1; c < t.C; c++ {
 		vec.max(&top[0], &top[0], &t.x[c*t.N+lo], n)
 	}
-	smooth := t.labels != nil && t.smoothing > 0
-	clear(room.all[:])
-	t.pick(lo, n) // before the powers, whose place may be that of the logits
 	for c := range t.C {
 		x := &t.x[c*t.N+lo]
-		dst := &row[0]
+		dst := &room.row[0]
 		if t.y != nil {
 			dst = &t.y[c*t.N+lo]
 		}
-		if smooth {
+		if t.smoothing > 0 {
 			vec.add(&room.all[0], &room.all[0], x, n)
 		}
 		vec.expSub(dst, &sum[0], x, &top[0], n)
 	}
 	if t.labels != nil {
 		t.losses(room, lo, n)
-	}
-	if t.y != nil {
-		t.gradient(room, smooth, lo, n)
-	}
-}
-
-// pick sets the losses to the logits at the labels.
-func (t *columnTask) pick(lo, n int) {
-	if t.labels == nil {
 		return
 	}
-	for j := lo; j < lo+n; j++ {
-		if label := int(t.labels[j]); label >= 0 {
-			t.loss[j] = t.x[label*t.N+j]
-		}
+	for j := range n {
+		sum[j] = 1 / sum[j]
+	}
+	for c := range t.C {
+		y := &t.y[c*t.N+lo]
+		vec.mul(y, y, &sum[0], n)
 	}
 }
 
@@ -149,37 +150,36 @@ func (t *columnTask) pick(lo, n int) {
 func (t *columnTask) losses(r *columnRoom, lo, n int) {
 	spread := t.smoothing / float32(t.C)
 	for j := range n {
-		l := &t.loss[lo+j]
-		if t.labels[lo+j] < 0 {
-			*l = 0
-			continue
+		at := lo + j
+		t.logSum[at] = r.top[j] + float32(math.Log(float64(r.sum[j])))
+		t.loss[at] = 0
+		if label := int(t.labels[at]); label >= 0 {
+			t.loss[at] = t.logSum[at] - (1-t.smoothing)*t.x[label*t.N+at] - spread*r.all[j]
 		}
-		*l = r.top[j] + float32(math.Log(float64(r.sum[j]))) - (1-t.smoothing)**l - spread*r.all[j]
 	}
 }
 
-// gradient divides the powers by their sums and subtracts the targets.
-func (t *columnTask) gradient(r *columnRoom, smooth bool, lo, n int) {
-	spread := t.smoothing / float32(t.C)
+// gradient computes the softmax minus the target, times the scale. Powers are taken again:
+// that is cheaper than to write them in the forward pass and read them here.
+func (t *columnTask) gradient(r *columnRoom, lo, n int) {
+	spread := t.scale * t.smoothing / float32(t.C)
 	for j := range n {
-		r.sum[j], r.row[j] = 1/r.sum[j], -spread
-		if t.labels != nil && t.labels[lo+j] < 0 {
-			r.sum[j], r.row[j] = 0, 0
+		r.all[j], r.top[j] = t.scale, -spread
+		if t.labels[lo+j] < 0 {
+			r.all[j], r.top[j] = 0, 0
 		}
 	}
 	for c := range t.C {
 		y := &t.y[c*t.N+lo]
-		vec.mul(y, y, &r.sum[0], n)
-		if smooth {
-			vec.add(y, y, &r.row[0], n)
+		vec.expSub(y, &r.sum[0], &t.x[c*t.N+lo], &t.logSum[lo], n)
+		vec.mul(y, y, &r.all[0], n)
+		if spread != 0 {
+			vec.add(y, y, &r.top[0], n)
 		}
-	}
-	if t.labels == nil {
-		return
 	}
 	for j := lo; j < lo+n; j++ {
 		if label := int(t.labels[j]); label >= 0 {
-			t.y[label*t.N+j] -= 1 - t.smoothing
+			t.y[label*t.N+j] -= t.scale * (1 - t.smoothing)
 		}
 	}
 }
