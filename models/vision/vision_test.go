@@ -161,7 +161,7 @@ func TestErrors(t *testing.T) {
 	for want, s := range map[string]Spec{
 		`vision: new vgg: architecture "vgg" is not known`: {Arch: "vgg", Classes: 10},
 		"depth 20: must be 6n+4":                           wrn(20, 2, 32),
-		"width -1: must be":                                 wrn(22, -1, 32),
+		"width -1: must be":                                wrn(22, -1, 32),
 		"input [3] is not an image":                        {Arch: WRN, Classes: 2, Input: []int{3}, Depth: 10, Width: 1},
 		"1 classes":                                        {Arch: LeNet300100, Classes: 1, Input: []int{4}},
 		"input [-4] is out of range":                       {Arch: LeNet300100, Classes: 2, Input: []int{-4}},

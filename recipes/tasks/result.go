@@ -124,3 +124,19 @@ func ReadResult(dir string) (Result, error) {
 	}
 	return r.in(dir), nil
 }
+
+// ReadSettings returns the settings of the run in a directory.
+func ReadSettings(dir string) (Settings, error) {
+	var c config
+	err := train.ReadConfig(dir, &c)
+	return c.Settings, err
+}
+
+// Score returns the result's figure in the metric of its task.
+func (r Result) Score() float64 {
+	t, err := Find(r.Task)
+	if err != nil {
+		return 0
+	}
+	return t.Metric.Of(r.Scores())
+}

@@ -1,0 +1,261 @@
+package study
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/seed073b5613/filigree/recipes/chart"
+	"github.com/seed073b5613/filigree/recipes/tasks"
+	"github.com/seed073b5613/filigree/train"
+)
+
+// Report is what a study found.
+type Report struct {
+	Orderings []Ordering `json:"orderings"`
+	Runs      int        `json:"runs"`
+	Failed    int        `json:"failed"`
+	Missing   int        `json:"missing"` // not run yet
+	Path      string     `json:"report"`
+	HTML      string     `json:"html"`
+}
+
+// report writes report.md, report.html and the figures.
+func (s *Study) report(runs []*run, o Options) (Report, error) {
+	r := Report{Path: filepath.Join(o.Out, "report.md"), HTML: filepath.Join(o.Out, "report.html")}
+	d := &document{title: s.Title}
+	d.text("Source: " + s.Source + ". Mean ± standard deviation over the seeds; work in multiples of dense training for the same number of steps, counted as in arXiv:1911.11134, appendix H.")
+	all := map[string][]row{}
+	for g := range s.Groups {
+		all[s.Groups[g].Key] = rows(&s.Groups[g], runs)
+	}
+	for _, x := range runs {
+		switch {
+		case x.err == nil:
+			r.Runs++
+		case errors.Is(x.err, fs.ErrNotExist) && o.Merge:
+			r.Missing++
+		default:
+			r.Failed++
+		}
+	}
+	d.text(fmt.Sprintf("%d runs, %d failed, %d missing.", r.Runs, r.Failed, r.Missing))
+	r.Orderings = s.orderings(all)
+	d.verdicts(r.Orderings, s.Claims)
+	for g := range s.Groups {
+		if err := d.group(&s.Groups[g], all[s.Groups[g].Key]); err != nil {
+			return r, err
+		}
+	}
+	if e := environment(runs); e != "" {
+		d.text(e)
+	}
+	return r, d.write(o.Out, r.Path, r.HTML)
+}
+
+// orderings judges the claims.
+func (s *Study) orderings(all map[string][]row) []Ordering {
+	var out []Ordering
+	for _, c := range s.Claims {
+		find := func(label string) row {
+			for _, r := range all[c.Group] {
+				if r.Label == label {
+					return r
+				}
+			}
+			panic(fmt.Sprintf("study: %s: a claim is about %q of %s, which is not there", s.Name, label, c.Group))
+		}
+		a, b := find(c.A), find(c.B)
+		task := tasks.Task{}
+		for _, g := range s.Groups {
+			if g.Key == c.Group {
+				task, _ = tasks.Find(g.Task)
+			}
+		}
+		out = append(out, judge(c, a, b, task.Metric))
+	}
+	return out
+}
+
+// environment says where the runs were made.
+func environment(runs []*run) string {
+	for _, x := range runs {
+		if x.err == nil {
+			m := x.result.Machine
+			return fmt.Sprintf("Made with filigree %s %s, %s on %s/%s, %s, %d cores, one thread a run.", m.Version, m.Commit, m.Go, m.OS, m.Arch, m.CPU, m.Cores)
+		}
+	}
+	return ""
+}
+
+func (d *document) verdicts(os []Ordering, claims []Claim) {
+	if len(os) == 0 {
+		return
+	}
+	d.heading("Orderings")
+	table := [][]string{{"claim", "", "figures"}}
+	for i, o := range os {
+		verdict := "does not hold"
+		if o.Holds {
+			verdict = "holds"
+		}
+		figures := o.Figures
+		if e := claims[i].Explanation; e != "" {
+			figures += ". " + e
+		}
+		table = append(table, []string{o.Claim, verdict, figures})
+	}
+	d.table(table)
+}
+
+// group writes the table and the charts of one task.
+func (d *document) group(g *Group, rs []row) error {
+	task, err := tasks.Find(g.Task)
+	if err != nil {
+		return err
+	}
+	m := task.Metric
+	d.heading(g.Title)
+	if g.Note != "" {
+		d.text(g.Note)
+	}
+	table := [][]string{{"run", "sparsity", "test " + m.Label + m.Unit, "median", "seeds", "non-zero", "work to train", "work to run", "ms a step", "explored", "paper"}}
+	for _, r := range rs {
+		line := []string{r.Label, "", "", "", fmt.Sprint(len(r.results)), "", "", "", "", "", r.Paper}
+		if len(r.results) > 0 {
+			each, mean, sd := r.scores(m)
+			x := r.results[0]
+			var ms []float64
+			for _, y := range r.results {
+				ms = append(ms, y.StepMS)
+			}
+			line[1] = fmt.Sprintf("%.3f", x.Sparsity)
+			line[2] = fmt.Sprintf("%.*f ± %.*f", m.Digits, mean, m.Digits, sd)
+			line[3] = fmt.Sprintf("%.*f", m.Digits, median(each))
+			line[5] = fmt.Sprint(x.Nonzeros)
+			line[6] = fmt.Sprintf("%.3f", r.work(x))
+			line[7] = fmt.Sprintf("%.3f", x.TestFLOPsRatio)
+			line[8] = fmt.Sprintf("%.3g", median(ms))
+			if x.Explored > 0 {
+				line[9] = fmt.Sprintf("%.2f", x.Explored)
+			}
+		}
+		table = append(table, line)
+	}
+	d.table(table)
+	for _, r := range rs {
+		for _, err := range r.failed {
+			if !errors.Is(err, fs.ErrNotExist) {
+				d.text(r.Label + ", " + err.Error())
+			}
+		}
+	}
+	charts := []chart.Chart{byWork(g, rs, m), bySparsity(g, rs, m), byLayer(g, rs)}
+	for i, name := range []string{"work", "sparsity", "layers"} {
+		if len(charts[i].Series) > 0 {
+			d.chart(g.Key+"-"+name, charts[i])
+		}
+	}
+	return nil
+}
+
+// work returns the FLOPs of a training in multiples of dense training of usual length.
+func (e *Entry) work(r tasks.Result) float64 { return r.TrainFLOPsRatio * e.Settings.Multiplier }
+
+// byWork draws the score against the work of training.
+func byWork(g *Group, rs []row, m tasks.Metric) chart.Chart {
+	c := chart.Chart{Title: g.Title + ": score against work to train", X: "FLOPs in multiples of dense training", Y: m.Label + m.Unit, LogX: true}
+	for _, name := range series(rs) {
+		s := chart.Series{Name: name, Points: true}
+		for _, r := range rs {
+			if r.Series == name && len(r.results) > 0 {
+				_, mean, sd := r.scores(m)
+				s.X, s.Y, s.Spread = append(s.X, max(r.work(r.results[0]), 1e-4)), append(s.Y, mean), append(s.Spread, sd)
+			}
+		}
+		if len(s.X) > 0 {
+			c.Series = append(c.Series, s)
+		}
+	}
+	return c
+}
+
+// bySparsity draws the score against the sparsity, where a method has more than one.
+func bySparsity(g *Group, rs []row, m tasks.Metric) chart.Chart {
+	c := chart.Chart{Title: g.Title + ": score against sparsity", X: "sparsity", Y: m.Label + m.Unit}
+	for _, name := range series(rs) {
+		s := chart.Series{Name: name}
+		for _, r := range rs {
+			if r.Series == name && len(r.results) > 0 && r.results[0].Sparsity > 0 {
+				_, mean, sd := r.scores(m)
+				s.X, s.Y, s.Spread = append(s.X, r.results[0].Sparsity), append(s.Y, mean), append(s.Spread, sd)
+			}
+		}
+		if len(s.X) > 1 {
+			c.Series = append(c.Series, s)
+		}
+	}
+	return c
+}
+
+// byLayer draws the density of each layer for each method at the highest sparsity.
+func byLayer(g *Group, rs []row) chart.Chart {
+	highest := 0.0
+	for _, r := range rs {
+		if r.Settings.Method != "dense" {
+			highest = max(highest, r.Settings.Sparsity)
+		}
+	}
+	c := chart.Chart{Title: fmt.Sprintf("%s: sparsity of the layers at %.4g %%", g.Title, 100*highest), Y: "sparsity"}
+	for _, r := range rs {
+		if len(r.results) == 0 || r.Settings.Method == "dense" || r.Settings.Sparsity != highest {
+			continue
+		}
+		s := chart.Series{Name: r.Series}
+		var names []string
+		for i, l := range r.results[0].Layers {
+			names = append(names, strings.TrimSuffix(l.Name, ".weight"))
+			s.X, s.Y = append(s.X, float64(i)), append(s.Y, 1-l.Density)
+		}
+		if c.Names == nil {
+			c.Names = names
+		}
+		same := slices.ContainsFunc(c.Series, func(o chart.Series) bool { return slices.Equal(o.Y, s.Y) })
+		if slices.Equal(names, c.Names) && !same {
+			c.Series = append(c.Series, s)
+		}
+	}
+	return c
+}
+
+// series lists the names of series in order.
+func series(rs []row) []string {
+	var out []string
+	for _, r := range rs {
+		if !slices.Contains(out, r.Series) {
+			out = append(out, r.Series)
+		}
+	}
+	return out
+}
+
+// write leaves the document as Markdown with its figures beside it, and as one HTML page.
+func (d *document) write(dir, markdown, page string) error {
+	for _, b := range d.blocks {
+		if b.chart == nil {
+			continue
+		}
+		err := train.WriteFile(filepath.Join(dir, b.text+".svg"), func(w io.Writer) error { return chart.Write(w, *b.chart) })
+		if err != nil {
+			return err
+		}
+	}
+	if err := train.WriteFile(markdown, d.markdown); err != nil {
+		return err
+	}
+	return train.WriteFile(page, d.html)
+}

@@ -1,0 +1,175 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/recipes/tasks"
+	"github.com/seed073b5613/filigree/train"
+)
+
+// Options say how a study is run.
+type Options struct {
+	Out           string            // directory of runs and report
+	Data          map[string]string // folder of each task's data
+	Shard, Shards int               // this process's part, from 1; 0 for all of it
+	Merge         bool              // run nothing, report on what is there
+	Progress      io.Writer
+}
+
+// Run does what is left of a study and writes the report. Runs that are done are skipped,
+// broken ones go on where they stopped. Each run has one core, and as many run at a time
+// as there are cores.
+func (s *Study) Run(ctx context.Context, o Options) (Report, error) {
+	if o.Shards > 1 && (o.Shard < 1 || o.Shard > o.Shards) {
+		return Report{}, fmt.Errorf("study: shard %d of %d", o.Shard, o.Shards)
+	}
+	out, err := filepath.Abs(o.Out)
+	if err != nil {
+		return Report{}, err
+	}
+	o.Out = out
+	shards := o.Shards
+	if o.Merge {
+		shards = 0
+	}
+	runs, err := s.runs(o.Shard, shards)
+	if err != nil {
+		return Report{}, err
+	}
+	if o.Merge {
+		for _, r := range runs {
+			r.result, r.err = tasks.ReadResult(o.path(r))
+		}
+	} else if err := s.execute(ctx, runs, o); err != nil {
+		return Report{}, err
+	}
+	if shards > 1 {
+		return Report{}, nil
+	}
+	return s.report(runs, o)
+}
+
+func (o Options) path(r *run) string { return filepath.Join(o.Out, r.group.Key, r.name()) }
+
+// execute does all runs.
+func (s *Study) execute(ctx context.Context, runs []*run, o Options) error {
+	cores := runtime.GOMAXPROCS(0)
+	defer parallel.SetWorkers(parallel.SetWorkers(1))
+	p := &pace{w: o.Progress, total: len(runs), start: time.Now(), cores: cores}
+	for _, r := range runs {
+		p.left += r.entry.Cost
+	}
+	queue := make(chan *run)
+	var workers sync.WaitGroup
+	for range cores {
+		workers.Go(func() {
+			for r := range queue {
+				r.do(ctx, o, p)
+				close(r.done)
+			}
+		})
+	}
+	for _, r := range runs {
+		queue <- r
+	}
+	close(queue)
+	workers.Wait()
+	if ctx.Err() != nil {
+		return fmt.Errorf("study: %w; the same command goes on where it stopped", train.ErrInterrupted)
+	}
+	return nil
+}
+
+// do trains, unless that was done before.
+func (r *run) do(ctx context.Context, o Options, p *pace) {
+	if ctx.Err() != nil {
+		r.err = ctx.Err()
+		return
+	}
+	settings := r.entry.Settings
+	settings.Seed = r.seed
+	if dir, ok := o.Data[r.group.Task]; ok {
+		settings.Data = dir
+	}
+	if r.parent != nil {
+		<-r.parent.done
+		if r.parent.err != nil {
+			r.err = fmt.Errorf("no topology from %s: %w", r.parent.entry.Label, r.parent.err)
+			p.finished(r, false)
+			return
+		}
+		settings.Ticket = o.path(r.parent)
+	}
+	path := o.path(r)
+	before, err := tasks.ReadSettings(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			r.err = err
+			break
+		}
+		r.result, r.err = tasks.Run(ctx, r.group.Task, settings, tasks.IO{Dir: path})
+		p.finished(r, true)
+		return
+	case err != nil:
+		r.err = err
+	default:
+		before.Data, before.Threads, settings.Threads, before.SaveSeconds = settings.Data, 0, 0, settings.SaveSeconds
+		before.Ticket = settings.Ticket // a moved study keeps its tickets
+		if !reflect.DeepEqual(before, settings) {
+			r.err = fmt.Errorf("the run in %s has other settings; name another folder for this study, or remove it", path)
+			break
+		}
+		_, err := tasks.ReadResult(path)
+		r.result, r.err = tasks.Resume(ctx, path, tasks.IO{})
+		p.finished(r, err != nil)
+		return
+	}
+	p.finished(r, false)
+}
+
+// pace tells how far a study is.
+type pace struct {
+	mu          sync.Mutex
+	w           io.Writer
+	total, done int
+	left        float64 // cost of what is not done
+	spent       float64 // cost of what this process did
+	start       time.Time
+	cores       int
+}
+
+// finished notes the end of a run; worked says whether it took time now.
+func (p *pace) finished(r *run, worked bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done++
+	p.left -= r.entry.Cost
+	if worked {
+		p.spent += r.entry.Cost
+	}
+	if p.w == nil {
+		return
+	}
+	if r.err != nil {
+		fmt.Fprintf(p.w, "[%d/%d] %s %s, seed %d: %v\n", p.done, p.total, r.group.Key, r.entry.Label, r.seed, r.err)
+		return
+	}
+	left := ""
+	if p.spent > 0 && p.left > 0 {
+		left = ", about " + minutes(time.Duration(float64(time.Since(p.start))*p.left/p.spent)) + " left"
+	}
+	fmt.Fprintf(p.w, "[%d/%d] %s %s, seed %d: %s in %s%s\n", p.done, p.total, r.group.Key, r.entry.Label, r.seed,
+		r.result.Text(), minutes(time.Duration(r.result.Seconds*float64(time.Second))), left)
+}

@@ -1,0 +1,124 @@
+// Package study runs comparisons: plans of many trainings, several seeds each, that repeat
+// a paper's tables at a size that fits a time budget, and reports of what came out, with a
+// verdict on each ordering the paper claims.
+package study
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/seed073b5613/filigree/recipes/tasks"
+)
+
+// Study is a comparison.
+type Study struct {
+	Name   string // as in filigree reproduce NAME
+	Title  string
+	Source string // the paper
+	Groups []Group
+	Claims []Claim
+	Seeds  int
+	Full   []string // commands at the paper's own settings
+}
+
+// Group is a set of runs on one task that are compared with each other.
+type Group struct {
+	Key, Title string
+	Task       string
+	Note       string // what was made smaller than in the paper
+	Entries    []Entry
+}
+
+// Entry is one row of a table: a training, once a seed.
+type Entry struct {
+	Label    string // unique in the group: "RigL 2x, 90 %"
+	Series   string // in plots: "RigL 2x"
+	Settings tasks.Settings
+	Ticket   string  // label of the entry whose run of the same seed finds the topology
+	Cost     float64 // duration in any unit, the same in the whole study
+	Paper    string  // the paper's own figure, on its own task
+}
+
+// Kind says what a claim is about.
+type Kind int
+
+// The kinds of claims.
+const (
+	Above    Kind = iota // better
+	NotBelow             // better or the same
+	Near                 // the same
+)
+
+// Claim is an ordering of two entries of a group.
+type Claim struct {
+	Group       string
+	A, B        string // labels
+	Kind        Kind
+	Explanation string // why it should, or where it is known not to
+}
+
+// Text returns the claim in words.
+func (c Claim) Text() string {
+	return fmt.Sprintf("%s: %s %s %s", c.Group, c.A, map[Kind]string{Above: ">", NotBelow: "≥", Near: "≈"}[c.Kind], c.B)
+}
+
+// run is one training of the plan.
+type run struct {
+	group  *Group
+	entry  *Entry
+	seed   uint64
+	parent *run // finds the topology
+	done   chan struct{}
+	result tasks.Result
+	err    error
+}
+
+// name is that of the run's directory within its group.
+func (r *run) name() string {
+	slug := strings.Trim(regexp.MustCompile(`[^a-z0-9.]+`).ReplaceAllString(strings.ToLower(r.entry.Label), "-"), "-")
+	return fmt.Sprintf("%s-%d", slug, r.seed)
+}
+
+// runs lists the trainings of a study, in the order they are done: all of a seed before the
+// next, so that what is there after a while compares. shard of shards takes its part: all
+// runs of some seeds of some groups.
+func (s *Study) runs(shard, shards int) ([]*run, error) {
+	var out []*run
+	part := 0
+	for seed := 1; seed <= s.Seeds; seed++ {
+		for g := range s.Groups {
+			part++
+			if shards > 1 && part%shards != shard-1 {
+				continue
+			}
+			byLabel := map[string]*run{}
+			for e := range s.Groups[g].Entries {
+				r := &run{group: &s.Groups[g], entry: &s.Groups[g].Entries[e], seed: uint64(seed), done: make(chan struct{})}
+				if byLabel[r.entry.Label] != nil {
+					return nil, fmt.Errorf("study: %s: two entries of %s are called %q", s.Name, r.group.Key, r.entry.Label)
+				}
+				if t := r.entry.Ticket; t != "" {
+					if r.parent = byLabel[t]; r.parent == nil {
+						return nil, fmt.Errorf("study: %s: %s of %s takes its topology from %q, which does not come before it", s.Name, r.entry.Label, r.group.Key, t)
+					}
+				}
+				byLabel[r.entry.Label] = r
+				out = append(out, r)
+			}
+		}
+	}
+	return out, nil
+}
+
+// minutes shows a duration roughly.
+func minutes(d time.Duration) string {
+	if d < 90*time.Second {
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	}
+	if d < 90*time.Minute {
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.1f h", d.Hours())
+}

@@ -1,0 +1,119 @@
+package study
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/seed073b5613/filigree/recipes/tasks"
+)
+
+// Ordering is what came of a claim.
+type Ordering struct {
+	Claim   string `json:"claim"`
+	Holds   bool   `json:"holds"`
+	Figures string `json:"figures"`
+}
+
+// row is an entry with its results.
+type row struct {
+	*Entry
+	results []tasks.Result // by seed
+	failed  []error
+}
+
+// scores returns the results' figures for people, and their mean and standard deviation.
+func (r row) scores(m tasks.Metric) (each []float64, mean, sd float64) {
+	for _, x := range r.results {
+		each = append(each, m.Scale*x.Score())
+	}
+	mean, sd = moments(each)
+	return each, mean, sd
+}
+
+// moments returns mean and standard deviation of a sample.
+func moments(x []float64) (mean, sd float64) {
+	for _, v := range x {
+		mean += v / float64(len(x))
+	}
+	if len(x) > 1 {
+		for _, v := range x {
+			sd += (v - mean) * (v - mean) / float64(len(x)-1)
+		}
+	}
+	return mean, math.Sqrt(sd)
+}
+
+func median(x []float64) float64 {
+	if len(x) == 0 {
+		return math.NaN()
+	}
+	x = slices.Sorted(slices.Values(x))
+	n := len(x)
+	return (x[(n-1)/2] + x[n/2]) / 2
+}
+
+// rows collects the results of a group.
+func rows(g *Group, runs []*run) []row {
+	var out []row
+	for e := range g.Entries {
+		r := row{Entry: &g.Entries[e]}
+		for _, x := range runs {
+			switch {
+			case x.entry != r.Entry:
+			case x.err != nil:
+				r.failed = append(r.failed, fmt.Errorf("seed %d: %w", x.seed, x.err))
+			default:
+				r.results = append(r.results, x.result)
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// judge compares two rows seed by seed. The difference counts if it is larger than its
+// standard error: with the few seeds there are, no more can be said.
+func judge(c Claim, a, b row, m tasks.Metric) Ordering {
+	o := Ordering{Claim: c.Text()}
+	var d []float64
+	for _, x := range a.results {
+		for _, y := range b.results {
+			if x.Seed == y.Seed {
+				d = append(d, m.Scale*(x.Score()-y.Score()))
+			}
+		}
+	}
+	if len(d) == 0 {
+		o.Figures = "no pair of runs"
+		return o
+	}
+	_, meanA, sdA := a.scores(m)
+	_, meanB, sdB := b.scores(m)
+	mean, sd := moments(d)
+	if m.Lower {
+		mean = -mean
+	}
+	se := sd / math.Sqrt(float64(len(d)))
+	if len(d) == 1 {
+		se = math.Inf(1)
+	}
+	switch c.Kind {
+	case Above:
+		o.Holds = mean > se
+	case NotBelow:
+		o.Holds = mean >= -se || len(d) == 1 && mean >= 0
+	case Near:
+		o.Holds = math.Abs(mean) <= max(2*se, 0.01*math.Abs(meanB))
+	}
+	o.Figures = fmt.Sprintf("%.*f ± %.*f against %.*f ± %.*f%s; better by %.*f", m.Digits, meanA, m.Digits, sdA, m.Digits, meanB, m.Digits, sdB, m.Unit, m.Digits, mean)
+	if len(d) > 1 {
+		o.Figures += fmt.Sprintf(" ± %.*f (standard error of %d paired seeds)", m.Digits, se, len(d))
+	} else {
+		o.Figures += " on one seed"
+	}
+	if !o.Holds && c.Kind == Above && mean > 0 {
+		o.Figures += ": within the noise"
+	}
+	return o
+}
