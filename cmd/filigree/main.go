@@ -25,13 +25,14 @@ const (
 
 // commands is the command line: its fields are commands, their fields flags.
 type commands struct {
-	Train   trainCommand   `cmd:"" help:"Train a model. Without a name, list what can be trained."`
-	Eval    evalCommand    `cmd:"" help:"Score a run or a model on its test set."`
-	Inspect inspectCommand `cmd:"" help:"Show a model's layers: shapes, sparsity, cost."`
-	Bench   benchCommand   `cmd:"" help:"Measure speed on this machine."`
-	Fetch   fetchCommand   `cmd:"" help:"Download a data set and verify it."`
-	Runs    runsCommand    `cmd:"" help:"List or tidy the runs on disk."`
-	Version versionCommand `cmd:"" help:"Show the version and the machine."`
+	Train     trainCommand     `cmd:"" help:"Train a model. Without a name, list what can be trained."`
+	Eval      evalCommand      `cmd:"" help:"Score a run or a model on its test set."`
+	Inspect   inspectCommand   `cmd:"" help:"Show a model's layers: shapes, sparsity, cost."`
+	Reproduce reproduceCommand `cmd:"" help:"Run a paper's comparison and report on it."`
+	Bench     benchCommand     `cmd:"" help:"Measure speed on this machine."`
+	Fetch     fetchCommand     `cmd:"" help:"Download a data set and verify it."`
+	Runs      runsCommand      `cmd:"" help:"List or tidy the runs on disk."`
+	Version   versionCommand   `cmd:"" help:"Show the version and the machine."`
 }
 
 // usageError is a mistake of the caller's that only showed after parsing.

@@ -5,7 +5,9 @@ package study
 
 import (
 	"fmt"
+	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,4 +123,41 @@ func minutes(d time.Duration) string {
 		return fmt.Sprintf("%.0f min", d.Minutes())
 	}
 	return fmt.Sprintf("%.1f h", d.Hours())
+}
+
+// Only leaves the groups of the names and the claims about them.
+func (s *Study) Only(names []string) error {
+	var groups []Group
+	var known []string
+	for _, g := range s.Groups {
+		known = append(known, g.Key)
+		if slices.Contains(names, g.Key) {
+			groups = append(groups, g)
+		}
+	}
+	if len(groups) != len(names) {
+		return fmt.Errorf("%s: there are %s", strings.Join(names, ","), strings.Join(known, ", "))
+	}
+	s.Groups = groups
+	s.Claims = slices.DeleteFunc(s.Claims, func(c Claim) bool { return !slices.Contains(names, c.Group) })
+	return nil
+}
+
+// List prints the runs of a study as commands.
+func (s *Study) List(w io.Writer) error {
+	runs, err := s.runs(0, 0)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		settings := r.entry.Settings
+		settings.Seed = r.seed
+		if r.parent != nil {
+			settings.Ticket = r.parent.group.Key + "/" + r.parent.name()
+		}
+		if _, err := fmt.Fprintf(w, "%s/%s\t%s\n", r.group.Key, r.name(), tasks.Command(r.group.Task, settings)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

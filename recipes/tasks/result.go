@@ -140,3 +140,6 @@ func (r Result) Score() float64 {
 	}
 	return t.Metric.Of(r.Scores())
 }
+
+// Command returns the command line of a training: see [Result.Command].
+func Command(task string, s Settings) string { return command(config{task, s}) }

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/seed073b5613/filigree/recipes/rigl"
+	"github.com/seed073b5613/filigree/recipes/sparsity"
+	"github.com/seed073b5613/filigree/recipes/study"
+)
+
+type reproduceCommand struct {
+	Name   string        `arg:"" optional:"" help:"What to reproduce; without it, what there is."`
+	Budget time.Duration `default:"2h" help:"Time it may take on two cores: 20m, 2h, 12h. Sizes, steps and seeds follow from it."`
+	Data   string        `default:"data" placeholder:"DIR" help:"Folder with the folders mnist, cifar10, tiny-shakespeare and multi30k."`
+	Out    string        `placeholder:"DIR" help:"Folder of the runs and the report; without it, one named by study and budget below runs/."`
+	Seeds  int           `help:"Seeds; 0 for what the budget allows."`
+	Groups string        `placeholder:"NAMES" help:"Only these groups of runs, separated by commas."`
+	Shard  string        `placeholder:"I/N" help:"Do one of N parts; --merge joins them."`
+	Merge  bool          `help:"Run nothing; report on what is there."`
+	Full   bool          `help:"Show the paper's own settings as commands."`
+	List   bool          `help:"Show the runs of the plan."`
+	JSON   bool          `help:"Print one JSON object."`
+
+	shard, shards int
+}
+
+// studies are what can be reproduced.
+var studies = []struct {
+	name string
+	make func(time.Duration) *study.Study
+}{
+	{"rigl", rigl.Study},
+	{"state-of-sparsity", sparsity.Study},
+}
+
+// Help shows how the command is used.
+func (reproduceCommand) Help() string {
+	return `Examples:
+  filigree reproduce                                  what there is
+  filigree reproduce rigl --budget 20m --data data
+  filigree reproduce rigl --budget 12h --shard 1/4    on the first of four machines
+  filigree reproduce rigl --budget 12h --merge        then, in one folder with all runs
+  filigree reproduce state-of-sparsity --full
+
+Runs that are done are skipped and broken ones go on, so the same command can be
+given again and again.`
+}
+
+// Validate checks the flags.
+func (c *reproduceCommand) Validate() error {
+	if c.Budget < time.Minute || c.Budget > 1000*time.Hour {
+		return fmt.Errorf("--budget %v: must be from 1m to 1000h", c.Budget)
+	}
+	if c.Seeds < 0 || c.Seeds > 1000 {
+		return fmt.Errorf("--seeds %d: must be from 0 to 1000", c.Seeds)
+	}
+	if c.Shard != "" {
+		i, n, ok := strings.Cut(c.Shard, "/")
+		var err1, err2 error
+		c.shard, err1 = strconv.Atoi(i)
+		c.shards, err2 = strconv.Atoi(n)
+		if !ok || err1 != nil || err2 != nil || c.shard < 1 || c.shard > c.shards {
+			return fmt.Errorf("--shard %s: must be like 1/4", c.Shard)
+		}
+	}
+	if c.Name == "" {
+		return nil
+	}
+	_, err := c.study()
+	return err
+}
+
+// study returns the plan.
+func (c *reproduceCommand) study() (*study.Study, error) {
+	var names []string
+	for _, s := range studies {
+		if s.name == c.Name {
+			plan := s.make(c.Budget)
+			if c.Seeds > 0 {
+				plan.Seeds = c.Seeds
+			}
+			if c.Groups != "" {
+				if err := plan.Only(strings.Split(c.Groups, ",")); err != nil {
+					return nil, fmt.Errorf("--groups: %w", err)
+				}
+			}
+			return plan, nil
+		}
+		names = append(names, s.name)
+	}
+	return nil, fmt.Errorf("nothing to reproduce is called %q: there are %s", c.Name, strings.Join(names, ", "))
+}
+
+// Run reproduces.
+func (c *reproduceCommand) Run(ctx context.Context, io console) error {
+	if c.Name == "" {
+		return c.names(io)
+	}
+	plan, err := c.study()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Full:
+		fmt.Fprintf(io.out, "%s\n\n", plan.Source)
+		for _, line := range plan.Full {
+			fmt.Fprintln(io.out, line)
+		}
+		return nil
+	case c.List:
+		return plan.List(io.out)
+	}
+	out := c.Out
+	if out == "" {
+		out = filepath.Join("runs", fmt.Sprintf("reproduce-%s-%s", c.Name, strings.TrimSuffix(strings.TrimSuffix(c.Budget.String(), "0s"), "0m")))
+	}
+	report, err := plan.Run(ctx, study.Options{
+		Out: out, Shard: c.shard, Shards: c.shards, Merge: c.Merge, Progress: io.err,
+		Data: map[string]string{
+			"mnist": filepath.Join(c.Data, "mnist"), "cifar10": filepath.Join(c.Data, "cifar10"),
+			"charlm": filepath.Join(c.Data, "tiny-shakespeare"), "translate": filepath.Join(c.Data, "multi30k"),
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if c.shards > 1 && !c.Merge {
+		fmt.Fprintf(io.err, "part %s is done; with the runs of all parts in one folder: filigree reproduce %s --budget %v --merge --out DIR\n", c.Shard, c.Name, c.Budget)
+		return nil
+	}
+	if c.JSON {
+		if err := printJSON(io.out, report); err != nil {
+			return err
+		}
+	} else {
+		w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+		for _, o := range report.Orderings {
+			verdict := "does not hold"
+			if o.Holds {
+				verdict = "holds"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\n", o.Claim, verdict, o.Figures)
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		fmt.Fprintf(io.out, "\nreport %s\n       %s\n", show(report.Path), show(report.HTML))
+	}
+	if report.Runs == 0 {
+		return errors.New("no run succeeded")
+	}
+	return nil
+}
+
+func (c *reproduceCommand) names(io console) error {
+	for _, s := range studies {
+		plan := s.make(c.Budget)
+		if c.JSON {
+			if err := printJSON(io.out, map[string]string{"name": s.name, "source": plan.Source}); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(io.out, "filigree reproduce %-20s %s\n", s.name, plan.Source)
+	}
+	return nil
+}

@@ -1,0 +1,236 @@
+package rigl
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/seed073b5613/filigree/recipes/study"
+	"github.com/seed073b5613/filigree/recipes/tasks"
+)
+
+// Study returns the paper's comparison at a size for a budget of time on two cores: the
+// methods at equal sparsity on MNIST (LeNet-300-100), CIFAR-10 (a wide residual network of
+// width 1) and characters (a GRU of 128 units).
+func Study(budget time.Duration) *study.Study {
+	size := float64(budget) / float64(2*time.Hour)
+	s := &study.Study{
+		Name: "rigl", Title: "Rigging the Lottery, at laptop scale",
+		Source: "U. Evci, T. Gale, J. Menick, P. S. Castro, E. Elsen: Rigging the Lottery: Making All Tickets Winners. ICML 2020, arXiv:1911.11134",
+		Seeds:  3,
+		Full:   full,
+	}
+	if size >= 4 {
+		s.Seeds = 5
+	}
+	mnist(s, clamp(20*size, 3, 60), []float64{0.98, 0.99})
+	sparsities := []float64{0.9}
+	if size >= 0.9 {
+		sparsities = []float64{0.9, 0.95}
+	}
+	if size >= 4 {
+		sparsities = []float64{0.8, 0.9, 0.95}
+	}
+	cifar(s, clamp(12*size, 3, 120), sparsities)
+	chars(s, clamp(2500*size, 600, 20_000))
+	return s
+}
+
+func clamp(x float64, lo, hi int) int { return min(max(int(x), lo), hi) }
+
+// entry returns an entry of a task's defaults with some changes.
+func entry(task, label, series string, cost float64, change func(*tasks.Settings)) study.Entry {
+	t, err := tasks.Find(task)
+	if err != nil {
+		panic(err)
+	}
+	e := study.Entry{Label: label, Series: series, Settings: t.Default, Cost: cost}
+	change(&e.Settings)
+	return e
+}
+
+// variant is a way to train at a sparsity.
+type variant struct {
+	name   string
+	method string
+	cost   float64 // of a step, the static sparse net's being 1
+	change func(*tasks.Settings)
+	ticket string // name of the variant whose topology it takes
+}
+
+func same(*tasks.Settings) {}
+
+var variants = []variant{
+	{"Static", "static", 1, same, ""},
+	{"SNIP", "snip", 1.1, same, ""},
+	{"SET", "set", 1.1, same, ""},
+	{"RigL", "rigl", 1.2, same, ""},
+	{"RigL 2x", "rigl", 2.4, func(s *tasks.Settings) { s.Multiplier = 2 }, ""},
+	{"Pruning", "magnitude", 2, same, ""},
+	{"SNFS", "snfs", 2.5, same, ""},
+	{"Static, uniform", "static", 0.9, func(s *tasks.Settings) { s.Distribution = "even" }, ""},
+	{"RigL, uniform", "rigl", 1.1, func(s *tasks.Settings) { s.Distribution = "even" }, ""},
+	{"Lottery", "lottery", 1, same, "RigL"},
+}
+
+func find(names ...string) (out []variant) {
+	for _, n := range names {
+		for _, v := range variants {
+			if v.name == n {
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+// at names a variant at a sparsity.
+func at(name string, sparsity float64) string { return fmt.Sprintf("%s, %.4g %%", name, 100*sparsity) }
+
+// add puts variants at a sparsity into a group; cost is that of a static run.
+func add(g *study.Group, vs []variant, sparsity, cost float64, base func(*tasks.Settings), paper map[string]string) {
+	for _, v := range vs {
+		e := entry(g.Task, at(v.name, sparsity), v.name, cost*v.cost, func(s *tasks.Settings) {
+			base(s)
+			s.Method, s.Sparsity = v.method, sparsity
+			v.change(s)
+		})
+		e.Paper = paper[at(v.name, sparsity)]
+		if v.ticket != "" {
+			e.Ticket = at(v.ticket, sparsity)
+		}
+		g.Entries = append(g.Entries, e)
+	}
+}
+
+// claims returns the paper's orderings at a sparsity.
+func claims(group string, sparsity float64, chain ...study.Claim) (out []study.Claim) {
+	for _, c := range chain {
+		c.Group, c.A, c.B = group, at(c.A, sparsity), at(c.B, sparsity)
+		out = append(out, c)
+	}
+	return out
+}
+
+// order is what section 4 of the paper claims of every task.
+var order = []study.Claim{
+	{A: "SET", B: "Static", Kind: study.Above},
+	{A: "RigL", B: "SET", Kind: study.NotBelow},
+	{A: "RigL", B: "Static", Kind: study.Above},
+	{A: "RigL 2x", B: "RigL", Kind: study.Above},
+	{A: "Pruning", B: "RigL", Kind: study.NotBelow},
+}
+
+func mnist(s *study.Study, epochs int, sparsities []float64) {
+	base := func(t *tasks.Settings) { t.Epochs, t.Every = epochs, 100 }
+	g := study.Group{Key: "mnist", Title: "LeNet-300-100 on MNIST", Task: "mnist",
+		Note: fmt.Sprintf("%d epochs (the authors' script: 200). The paper gives no accuracies at these sparsities.", epochs)}
+	g.Entries = append(g.Entries, entry("mnist", "Dense", "Dense", 3*float64(epochs), func(t *tasks.Settings) {
+		base(t)
+		t.Method = "dense"
+	}))
+	for _, sparsity := range sparsities {
+		add(&g, find("Static", "SNIP", "SET", "RigL", "RigL 2x", "Pruning", "SNFS", "Static, uniform", "RigL, uniform", "Lottery"), sparsity, float64(epochs), base, nil)
+		s.Claims = append(s.Claims, claims("mnist", sparsity, append(order,
+			study.Claim{A: "SNIP", B: "Static", Kind: study.NotBelow},
+			study.Claim{A: "Static", B: "Static, uniform", Kind: study.NotBelow},
+			study.Claim{A: "RigL", B: "RigL, uniform", Kind: study.NotBelow},
+			study.Claim{A: "RigL", B: "Lottery", Kind: study.Above})...)...)
+	}
+	// A narrower dense net with as many weights as 2 % of LeNet-300-100, and a wider one of
+	// which 10 % are as many as LeNet-300-100 has: 8·796 + 3·8 + ... weights each.
+	g.Entries = append(g.Entries,
+		entry("mnist", "Small-Dense, 98 %", "Small-Dense", float64(epochs), func(t *tasks.Settings) {
+			base(t)
+			t.Method, t.Width = "dense", widthFor(0.02)
+		}),
+		entry("mnist", "Big-Sparse, 90 %", "Big-Sparse", 4*float64(epochs), func(t *tasks.Settings) {
+			base(t)
+			t.Method, t.Sparsity, t.Width = "rigl", 0.9, widthFor(10)
+		}))
+	s.Claims = append(s.Claims,
+		study.Claim{Group: "mnist", A: "RigL, 98 %", B: "Small-Dense, 98 %", Kind: study.Above},
+		study.Claim{Group: "mnist", A: "Big-Sparse, 90 %", B: "Dense", Kind: study.NotBelow},
+		study.Claim{Group: "mnist", A: "Dense", B: "Small-Dense, 98 %", Kind: study.Above})
+	s.Groups = append(s.Groups, g)
+}
+
+// widthFor returns the width multiplier at which LeNet-300-100 has a share of its weights.
+func widthFor(share float64) float64 {
+	weights := func(w float64) float64 {
+		a, b := float64(int(300*w+0.5)), float64(int(100*w+0.5))
+		return 784*a + a*b + 10*b
+	}
+	lo, hi := 0.0, 20.0
+	for range 60 {
+		if mid := (lo + hi) / 2; weights(mid) < share*weights(1) {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return float64(int(1e4*hi)) / 1e4
+}
+
+// paperCIFAR holds figures of WRN-22-2, 250 epochs, from the author (google-research/rigl,
+// issue 8) and, for SET, an independent reproduction.
+var paperCIFAR = map[string]string{
+	"Static, 80 %": "92.9", "RigL, 80 %": "93.6", "RigL 2x, 80 %": "93.8", "Pruning, 80 %": "93.6", "SET, 80 %": "92.9",
+	"Static, 90 %": "91.5", "RigL, 90 %": "92.9", "RigL 2x, 90 %": "93.3", "Pruning, 90 %": "93.3",
+	"Static, 95 %": "89.0", "RigL, 95 %": "91.8", "RigL 2x, 95 %": "92.4", "Pruning, 95 %": "92.3",
+}
+
+func cifar(s *study.Study, epochs int, sparsities []float64) {
+	const images = 10_000
+	base := func(t *tasks.Settings) {
+		t.Epochs, t.Images, t.Depth, t.Width, t.WarmUp = epochs, images, 10, 1, 50
+		t.Every = max(10, min(100, epochs*images/128/50)) // some 40 updates at least
+	}
+	g := study.Group{Key: "cifar10", Title: "WRN-10-1 on CIFAR-10", Task: "cifar10",
+		Note: fmt.Sprintf("%d epochs of %d images; the paper trains WRN-22-2 for 250 epochs of 50,000, whose figures stand beside.", epochs, images)}
+	dense := entry("cifar10", "Dense", "Dense", 45*float64(epochs), func(t *tasks.Settings) {
+		base(t)
+		t.Method = "dense"
+	})
+	dense.Paper = "94.1"
+	g.Entries = append(g.Entries, dense)
+	names := []string{"Static", "SNIP", "SET", "RigL", "RigL 2x", "Pruning"}
+	for i, sparsity := range sparsities {
+		if i == 0 {
+			names = append(names, "RigL, uniform")
+		}
+		add(&g, find(names...), sparsity, 16*float64(epochs), base, paperCIFAR)
+		names = names[:6]
+		s.Claims = append(s.Claims, claims("cifar10", sparsity, append(order,
+			study.Claim{A: "SNIP", B: "Static", Kind: study.NotBelow})...)...)
+	}
+	s.Claims = append(s.Claims, claims("cifar10", sparsities[0], study.Claim{A: "RigL", B: "RigL, uniform", Kind: study.NotBelow})...)
+	s.Groups = append(s.Groups, g)
+}
+
+func chars(s *study.Study, steps int) {
+	base := func(t *tasks.Settings) {
+		t.Steps, t.Width, t.Rate, t.Every = steps, 0.25, 2e-3, max(20, min(100, steps/50))
+	}
+	g := study.Group{Key: "charlm", Title: "A character GRU on Tiny Shakespeare", Task: "charlm",
+		Note: fmt.Sprintf("GRU of 128 units, %d steps of 32 sequences of 64; the paper trains 512 units for 200,000 steps of 32×512 on WikiText-103 and shows its figures as a plot only.", steps)}
+	step := float64(steps) / 80
+	g.Entries = append(g.Entries, entry("charlm", "Dense", "Dense", 2*step, func(t *tasks.Settings) {
+		base(t)
+		t.Method = "dense"
+	}))
+	add(&g, find("Static", "SET", "RigL", "RigL 2x", "Pruning"), 0.75, step, base, nil)
+	s.Claims = append(s.Claims, claims("charlm", 0.75,
+		study.Claim{A: "SET", B: "Static", Kind: study.Above},
+		study.Claim{A: "RigL", B: "SET", Kind: study.Above},
+		study.Claim{A: "RigL 2x", B: "RigL", Kind: study.Above},
+		study.Claim{A: "Pruning", B: "RigL", Kind: study.Above})...)
+	s.Groups = append(s.Groups, g)
+}
+
+// full holds the paper's own settings (arXiv:1911.11134, section 4 and appendices B, I).
+var full = []string{
+	"filigree train cifar10 --data DIR --method rigl --sparsity 0.9 --depth 22 --width 2 --epochs 250 --batch 128 --rate 0.1 --schedule step --decay 5e-4 --every 100 --drop-fraction 0.3 --until 0.75",
+	"filigree train mnist --data DIR --method rigl --sparsity 0.98 --epochs 200 --batch 100 --rate 0.2 --decay 1e-4 --every 100 --drop-fraction 0.3",
+	"filigree train images --data IMAGENET --arch resnet50 --method rigl --sparsity 0.8 --epochs 100 --batch 256 --rate 0.1 --warm-up 25000 --decay 1e-4 --smoothing 0.1 --every 100",
+	"filigree train charlm --data WIKITEXT103 --method rigl --sparsity 0.75 --distribution even --width 1 --length 512 --batch 32 --steps 200000 --rate 7e-4 --decay 5e-4 --clip 10 --every 100 --drop-fraction 0.1 --until 1",
+}
