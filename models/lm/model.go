@@ -96,6 +96,7 @@ func (s Spec) build(rng *rand.Rand) (*Model, error) {
 	default:
 		return nil, fmt.Errorf("architecture %q is not known; there are %s", s.Arch, strings.Join(Architectures(), ", "))
 	}
+	nn.Normal(m.Embedding.Weight, 1, rng) // of the deviations tried, what learns fastest
 	nn.GlorotUniform(out.Weight, rng)
 	if s.Tied {
 		out.Weight = m.Embedding.Weight
