@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Filigree beside its peers, in one run.
 
-    python3 bench/compare.py [--threads 1] [--sections gemm,spmm,layer,step,recurrent] [--rounds 5] [--out FILE.tsv]
+    python3 bench/compare.py [--threads 1] [--sections gemm,spmm,layer,step,recurrent,transformer] [--rounds 5] [--out FILE.tsv]
 
 Needs Debian's python3-torch, python3-numpy, libopenblas-dev and libdnnl2, and Go.
 In each round every program is timed once, one after the other; a row holds the
@@ -117,6 +117,15 @@ if "recurrent" in opt.sections:
     peer = timed(peers.language_step(peers.CharGRU(), 256, 128, 32))
     for method, sparsity in [("dense", 0)] + [("rigl", s) for s in (0.5, 0.75, 0.9, 0.95, 0.98, 0.99)]:
         compare("recurrent", "chargru", sparsity, method, {"torch": peer}, lambda: step(method, sparsity))
+
+if "transformer" in opt.sections:
+    def step(method, sparsity):
+        r = ours("step", "--model", "transformer", "--method", method, "--sparsity", sparsity, "--batch", 64, "--length", 17)
+        return r["step_ms"], r["gflops"]
+
+    peer = timed(peers.translation_step(peers.Transformer()))
+    for method, sparsity in [("dense", 0)] + [("rigl", s) for s in (0.5, 0.8, 0.9, 0.95, 0.98, 0.99)]:
+        compare("transformer", "transformer", sparsity, method, {"torch": peer}, lambda: step(method, sparsity))
 
 if opt.out:
     def first(path, key):

@@ -6,10 +6,12 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/seed073b5613/filigree/data"
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/internal/parallel"
 	"github.com/seed073b5613/filigree/kernel"
 	"github.com/seed073b5613/filigree/models/lm"
+	"github.com/seed073b5613/filigree/models/translate"
 	"github.com/seed073b5613/filigree/models/vision"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/optim"
@@ -19,12 +21,12 @@ import (
 )
 
 type benchStep struct {
-	Model    string        `default:"lenet" enum:"lenet,wrn,chargru" help:"Network: lenet (LeNet-300-100, 784 inputs), wrn (wide residual network, 3x32x32) or chargru (character model of 512 gated recurrent units)."`
+	Model    string        `default:"lenet" enum:"lenet,wrn,chargru,transformer" help:"Network: lenet (LeNet-300-100, 784 inputs), wrn (wide residual network, 3x32x32), chargru (character model of 512 gated recurrent units) or transformer (that of filigree train translate)."`
 	Method   string        `default:"rigl" enum:"dense,static,rigl" help:"Training method: dense, static or rigl."`
 	Sparsity float64       `default:"0.9" help:"Share of zeros; ignored for dense."`
 	Block    string        `default:"1x1" help:"Block shape: 1x1, 2x1, 4x1 or 16x1."`
 	Batch    int           `default:"128" help:"Images, or sequences, in a batch."`
-	Length   int           `default:"128" help:"Characters of a sequence of chargru."`
+	Length   int           `default:"128" help:"Characters of a sequence of chargru; tokens of a side, the end counted, of transformer."`
 	Depth    int           `default:"22" help:"Depth of wrn."`
 	Width    int           `default:"2" help:"Width of wrn."`
 	Threads  int           `help:"Workers; 0 for one a core."`
@@ -39,9 +41,10 @@ func (benchStep) Help() string {
   filigree bench step --model wrn --sparsity 0.9 --threads 1 --json
 
   filigree bench step --model chargru --batch 32 --length 128
+  filigree bench step --model transformer --batch 64 --length 17
 
-A step is forward, backward and SGD with Nesterov momentum, for chargru Adam, on one
-random batch.
+A step is forward, backward and SGD with Nesterov momentum, for chargru and transformer
+Adam, on one random batch.
 step_ms counts a RigL update every 100 steps in; plain_ms is a step without one.`
 }
 
@@ -123,6 +126,8 @@ type stepper struct {
 	tape   *grad.Tape
 	x      *tensor.Tensor
 	labels []int32
+
+	smoothing float32 // of the labels
 }
 
 func newStepper(c *benchStep) (*stepper, error) {
@@ -152,42 +157,74 @@ func newStepper(c *benchStep) (*stepper, error) {
 
 // build sets the network, its optimizer and a batch.
 func (s *stepper) build(c *benchStep, rng *rand.Rand) error {
-	classes := 10
-	s.labels = make([]int32, c.Batch)
-	if c.Model == "chargru" {
-		net, err := lm.New(lm.Spec{Arch: lm.CharGRU, Symbols: 256}, rng)
-		if err != nil {
-			return err
-		}
-		classes = 256
-		s.net, s.opt, s.slots = net, &optim.Adam{}, 2
-		s.x, s.labels = tensor.New(c.Length, c.Batch), make([]int32, c.Length*c.Batch)
-		for i := range s.x.Data {
-			s.x.Data[i] = float32(rng.IntN(classes))
-		}
-	} else {
-		spec := vision.Spec{Arch: vision.LeNet300100, Classes: classes, Input: []int{784}}
-		if c.Model == "wrn" {
-			spec = vision.Spec{Arch: vision.WRN, Classes: classes, Input: []int{3, 32, 32}, Depth: c.Depth, Width: float64(c.Width)}
-		}
-		net, err := vision.New(spec, rng)
-		if err != nil {
-			return err
-		}
-		s.net, s.opt, s.slots = net, &optim.SGD{Momentum: 0.9, Nesterov: true, Decay: 5e-4}, 1
-		shape := spec.InputShape(c.Batch)
-		s.x = tensor.Of(random(rng, tensor.Size(shape)), shape...)
+	switch c.Model {
+	case "chargru":
+		return s.buildCharGRU(c, rng)
+	case "transformer":
+		return s.buildTransformer(c, rng)
 	}
+	spec := vision.Spec{Arch: vision.LeNet300100, Classes: 10, Input: []int{784}}
+	if c.Model == "wrn" {
+		spec = vision.Spec{Arch: vision.WRN, Classes: 10, Input: []int{3, 32, 32}, Depth: c.Depth, Width: float64(c.Width)}
+	}
+	net, err := vision.New(spec, rng)
+	if err != nil {
+		return err
+	}
+	s.net, s.opt, s.slots = net, &optim.SGD{Momentum: 0.9, Nesterov: true, Decay: 5e-4}, 1
+	shape := spec.InputShape(c.Batch)
+	s.x = tensor.Of(random(rng, tensor.Size(shape)), shape...)
+	s.label(c.Batch, 10, rng)
+	return nil
+}
+
+func (s *stepper) buildCharGRU(c *benchStep, rng *rand.Rand) error {
+	const symbols = 256
+	net, err := lm.New(lm.Spec{Arch: lm.CharGRU, Symbols: symbols}, rng)
+	if err != nil {
+		return err
+	}
+	s.net, s.opt, s.slots = net, &optim.Adam{}, 2
+	s.x = tensor.New(c.Length, c.Batch)
+	for i := range s.x.Data {
+		s.x.Data[i] = float32(rng.IntN(symbols))
+	}
+	s.label(c.Length*c.Batch, symbols, rng)
+	return nil
+}
+
+func (s *stepper) buildTransformer(c *benchStep, rng *rand.Rand) error {
+	spec := translate.Small(4000, 1)
+	net, err := translate.New(spec, nil, rng)
+	if err != nil {
+		return err
+	}
+	net.Dropout.Random = rng
+	s.net, s.opt, s.slots = net, &optim.Adam{}, 2
+	pairs := make([][]int32, c.Batch)
+	for i := range pairs {
+		pairs[i] = make([]int32, c.Length-1)
+		for j := range pairs[i] {
+			pairs[i][j] = int32(3 + rng.IntN(spec.Vocabulary-3))
+		}
+	}
+	s.x, s.labels = data.NewPairBatch(pairs, pairs).Tensor()
+	s.smoothing = 0.1
+	return nil
+}
+
+// label draws labels.
+func (s *stepper) label(n, classes int, rng *rand.Rand) {
+	s.labels = make([]int32, n)
 	for i := range s.labels {
 		s.labels[i] = int32(rng.IntN(classes))
 	}
-	return nil
 }
 
 func (s *stepper) backward() {
 	s.tape.Reset()
 	nn.ZeroGrads(s.params)
-	s.tape.Backward(nn.CrossEntropy(s.tape, s.net.Forward(s.tape, s.tape.Input(s.x)), s.labels))
+	s.tape.Backward(grad.CrossEntropy(s.tape, s.net.Forward(s.tape, s.tape.Input(s.x)), s.labels, s.smoothing))
 }
 
 func (s *stepper) step() {

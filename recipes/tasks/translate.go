@@ -39,7 +39,7 @@ var translateTasks = []Task{{
 		s.Data, s.From, s.To = filepath.Join("data", "multi30k"), "en", "de"
 		s.Vocabulary, s.Layers, s.Dropout, s.Smoothing, s.Beam = 4000, 2, 0.1, 0.1, 4
 		s.Optimizer, s.Rate, s.WarmUp, s.Decay, s.Clip = "adam", 2e-3, 400, 0, 1
-		s.Batch, s.Epochs, s.Every = 64, 10, 100
+		s.Sparsity, s.Batch, s.Epochs, s.Every = 0.8, 64, 8, 100
 	}),
 	open: openTranslate, load: loadTranslate,
 }}
