@@ -127,3 +127,26 @@ func TestTranslateErrors(t *testing.T) {
 		}
 	}
 }
+
+// Every method trains a Transformer and leaves the sparsity it was told to.
+func TestTranslateMethods(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains with every method")
+	}
+	for _, method := range []string{"dense", "static", "snip", "set", "snfs", "rigl", "magnitude", "random", "variational", "l0"} {
+		s := smallTranslation(t)
+		s.Method, s.Steps = method, 40
+		r, err := Run(context.Background(), "translate", s, IO{Dir: filepath.Join(t.TempDir(), "run")})
+		if err != nil {
+			t.Errorf("%s: %v", method, err)
+			continue
+		}
+		want := s.Sparsity
+		if method == "dense" {
+			want = 0
+		}
+		if d := r.Sparsity - want; method != "l0" && (d > 0.01 || d < -0.01) || r.TestLoss > 6 {
+			t.Errorf("%s: sparsity %.3f, want %.3f; loss %.3f", method, r.Sparsity, want, r.TestLoss)
+		}
+	}
+}
