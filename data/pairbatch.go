@@ -12,13 +12,13 @@ import (
 // TokenPairs are encoded sentences and their translations.
 type TokenPairs struct{ Source, Target [][]int32 }
 
-// Encode encodes pairs and leaves out those of which a side has more than longest tokens;
-// skipped says how many.
+// Encode encodes pairs and leaves out those of which a side is empty or has more than
+// longest tokens; skipped says how many.
 func (p *Pairs) Encode(b *BPE, longest int) (pairs *TokenPairs, skipped int) {
 	pairs = &TokenPairs{}
 	for i := range p.Source {
 		s, t := b.Encode(nil, p.Source[i]), b.Encode(nil, p.Target[i])
-		if max(len(s), len(t)) > longest {
+		if min(len(s), len(t)) == 0 || max(len(s), len(t)) > longest {
 			skipped++
 			continue
 		}

@@ -233,6 +233,14 @@ func TestPairBatches(t *testing.T) {
 	}
 }
 
+func TestEncodePairs(t *testing.T) {
+	b := LearnBPE(nil, firstMerge)
+	text := &Pairs{Source: []string{"ab", "", "abcd", "x"}, Target: []string{"cd", "x", "y", "abc"}}
+	if p, skipped := text.Encode(b, 3); skipped != 2 || len(p.Source[1]) != 1 || len(p.Target[1]) != 3 {
+		t.Errorf("%d left out of %v", skipped, p)
+	}
+}
+
 // The real set is read, learned from within seconds and comes back as it was.
 func TestMulti30k(t *testing.T) {
 	set, err := Translation(testkit.Shared(t, "data/multi30k"), "en", "de")

@@ -72,19 +72,7 @@ func openTranslate(c config) (*dataset, error) {
 		return nil, fmt.Errorf("tasks: a batch of %d is more than the %d training pairs", c.Batch, text.Len())
 	}
 	search := translate.Search{Beam: c.Beam, Penalty: lengthPenalty}
-	return &dataset{
-		build: func(rng *rand.Rand) (*model, error) {
-			if n := training().Len(); c.Batch > n {
-				return nil, fmt.Errorf("tasks: a batch of %d is more than the %d training pairs of up to %d tokens a side", c.Batch, n, longestPair)
-			}
-			spec := translate.Small(encoding().Size(), c.Width)
-			spec.From, spec.To, spec.Layers, spec.Dropout = c.From, c.To, c.Layers, c.Dropout
-			net, err := translate.New(spec, encoding(), rng)
-			if err != nil {
-				return nil, err
-			}
-			return translateModel(net), nil
-		},
+	d := &dataset{
 		batches: func(pcg *rand.PCG) (train.Source, int) {
 			b := training().Batches(c.Batch, pcg)
 			return b, b.PerEpoch()
@@ -93,9 +81,25 @@ func openTranslate(c config) (*dataset, error) {
 			return scoreTranslations(ctx, net.Layer.(*translate.Model), set.Test, search)
 		},
 		show: func(ctx context.Context, w io.Writer, net *model) error {
-			return showTranslations(ctx, w, net.Layer.(*translate.Model), set, text.Len()-training().Len(), search)
+			return showTranslations(ctx, w, net.Layer.(*translate.Model), set, search)
 		},
-	}, nil
+	}
+	d.build = func(rng *rand.Rand) (*model, error) {
+		if n := text.Len() - training().Len(); n > 0 {
+			d.note = fmt.Sprintf("pairs left out of training, for an empty side or more than %d tokens: %d", longestPair, n)
+		}
+		if n := training().Len(); c.Batch > n {
+			return nil, fmt.Errorf("tasks: a batch of %d is more than the %d training pairs of 1 to %d tokens a side", c.Batch, n, longestPair)
+		}
+		spec := translate.Small(encoding().Size(), c.Width)
+		spec.From, spec.To, spec.Layers, spec.Dropout = c.From, c.To, c.Layers, c.Dropout
+		net, err := translate.New(spec, encoding(), rng)
+		if err != nil {
+			return nil, err
+		}
+		return translateModel(net), nil
+	}
+	return d, nil
 }
 
 // scoreTranslations scores a network on pairs: the loss and accuracy of the next token, and
@@ -115,7 +119,7 @@ func scoreTranslations(ctx context.Context, net *translate.Model, text *data.Pai
 }
 
 // showTranslations prints some sentences of the test set.
-func showTranslations(ctx context.Context, w io.Writer, net *translate.Model, set *data.PairSet, skipped int, search translate.Search) error {
+func showTranslations(ctx context.Context, w io.Writer, net *translate.Model, set *data.PairSet, search translate.Search) error {
 	text := set.Test.First(examples)
 	found, err := net.Translate(ctx, text.Source, search)
 	if err != nil {
@@ -126,10 +130,7 @@ func showTranslations(ctx context.Context, w io.Writer, net *translate.Model, se
 			return err
 		}
 	}
-	if skipped > 0 {
-		_, err = fmt.Fprintf(w, "%d training pairs of more than %d tokens a side were left out\n", skipped, longestPair)
-	}
-	return err
+	return nil
 }
 
 func translateModel(net *translate.Model) *model {

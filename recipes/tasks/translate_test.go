@@ -62,7 +62,19 @@ func smallTranslation(t *testing.T) Settings {
 func TestTranslateResumes(t *testing.T) {
 	s := smallTranslation(t)
 	dir := t.TempDir()
-	whole, err := Run(context.Background(), "translate", s, IO{Dir: filepath.Join(dir, "whole")})
+	text, err := os.ReadFile(filepath.Join(s.Data, "train.en"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(text, []byte("\n"))
+	if err := os.WriteFile(filepath.Join(s.Data, "train.en"), append([]byte("\n"), rest...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	note := ""
+	whole, err := Run(context.Background(), "translate", s, IO{Dir: filepath.Join(dir, "whole"), Started: func(_ Task, _, summary string) { note = summary }})
+	if !strings.Contains(note, "128 tokens: 1") {
+		t.Errorf("an empty line is not told of: %s", note)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
