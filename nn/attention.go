@@ -78,12 +78,11 @@ func (c *KeyCache) Select(out *KeyCache, from []int32) {
 	}
 	out.N = c.N
 	for i := range c.C {
-		for s := range c.N {
-			x, y := (i*c.Room+s)*c.B, (i*out.Room+s)*out.B
-			for b, f := range from {
-				out.Keys[y+b] = c.Keys[x+int(f)]
-				out.Values[y+b] = c.Values[x+int(f)]
-			}
+		x, y := i*c.Room*c.B, i*out.Room*out.B
+		for range c.N {
+			pick(out.Keys[y:y+out.B], c.Keys[x:x+c.B], from)
+			pick(out.Values[y:y+out.B], c.Values[x:x+c.B], from)
+			x, y = x+c.B, y+out.B
 		}
 	}
 	if c.Lengths != nil {
@@ -91,6 +90,14 @@ func (c *KeyCache) Select(out *KeyCache, from []int32) {
 		for b, f := range from {
 			out.Lengths[b] = c.Lengths[f]
 		}
+	}
+}
+
+// pick sets dst[b] to src[from[b]].
+func pick(dst, src []float32, from []int32) {
+	dst = dst[:len(from)]
+	for b, f := range from {
+		dst[b] = src[f]
 	}
 }
 

@@ -194,9 +194,11 @@ func (b *beam) advance(candidates []candidate, s Search, from, last []int32, lan
 		return
 	}
 	b.alive = alive
-	// A live hypothesis can only lose probability, so this is the best it may come to.
-	hope := alive[0].logP / lengthPenalty(b.most, s.Penalty)
-	b.over = len(b.done) >= s.Beam && b.done[s.Beam-1].score >= hope || s.Beam == 1 && len(b.done) > 0
+	if len(b.done) > 0 {
+		// A live hypothesis can only lose probability, so this is the best it may come to.
+		hope := alive[0].logP / lengthPenalty(b.most, s.Penalty)
+		b.over = b.done[0].score >= hope || s.Beam == 1
+	}
 }
 
 // best returns the tokens of the best finished translation, else of the best one.

@@ -14,12 +14,13 @@ import (
 	"github.com/seed073b5613/filigree/train"
 )
 
-// How translations are looked for when a network is scored, the penalty being that of
-// Vaswani et al. (2017, section 6.1); pairs with a side of more tokens than longestPair are
+// How translations are looked for when a network is scored: with the penalty of Vaswani et
+// al. (2017, section 6.1), but half their 50 tokens more than the source has at most. Pairs with a side of more tokens than longestPair are
 // not trained on; and as many tokens a side as sentences have on average stand for one
 // when work is counted.
 const (
 	lengthPenalty  = 0.6
+	extraTokens    = 25
 	longestPair    = 128
 	sampleTokens   = 15
 	translateBatch = 100
@@ -71,7 +72,7 @@ func openTranslate(c config) (*dataset, error) {
 	if c.Batch > text.Len() {
 		return nil, fmt.Errorf("tasks: a batch of %d is more than the %d training pairs", c.Batch, text.Len())
 	}
-	search := translate.Search{Beam: c.Beam, Penalty: lengthPenalty}
+	search := translate.Search{Beam: c.Beam, Penalty: lengthPenalty, Extra: extraTokens}
 	d := &dataset{
 		batches: func(pcg *rand.PCG) (train.Source, int) {
 			b := training().Batches(c.Batch, pcg)
