@@ -49,6 +49,18 @@ func (c *inspectCommand) Run(io console) error {
 	if err != nil {
 		return err
 	}
+	v := inspect(m)
+	if c.JSON {
+		return printJSON(io.out, v)
+	}
+	fmt.Fprintf(io.out, "%s: %s for %s, trained with %s (seed %d)\n\n", show(m.Path), m.Arch, m.Task, m.Settings.Method, m.Settings.Seed)
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	printLayers(w, m.Layers)
+	return w.Flush()
+}
+
+// inspect sums a model up.
+func inspect(m *tasks.Model) inspection {
 	v := inspection{Model: m.Path, Architecture: m.Arch, Task: m.Task, Method: m.Settings.Method, Layers: m.Layers}
 	for _, l := range m.Layers {
 		v.Weights += l.Weights
@@ -58,11 +70,5 @@ func (c *inspectCommand) Run(io console) error {
 		v.Bytes += l.Bytes
 	}
 	v.Sparsity = 1 - float64(v.Nonzeros)/float64(max(v.Weights, 1))
-	if c.JSON {
-		return printJSON(io.out, v)
-	}
-	fmt.Fprintf(io.out, "%s: %s for %s, trained with %s (seed %d)\n\n", show(m.Path), m.Arch, m.Task, m.Settings.Method, m.Settings.Seed)
-	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	printLayers(w, m.Layers)
-	return w.Flush()
+	return v
 }

@@ -29,6 +29,8 @@ type commands struct {
 	Eval      evalCommand      `cmd:"" help:"Score a run or a model on its test set."`
 	Inspect   inspectCommand   `cmd:"" help:"Show a model's layers: shapes, sparsity, cost."`
 	Reproduce reproduceCommand `cmd:"" help:"Run a paper's comparison and report on it."`
+	Prune     pruneCommand     `cmd:"" help:"Make a sparse model from a dense one."`
+	Compare   compareCommand   `cmd:"" help:"Put runs beside each other."`
 	Bench     benchCommand     `cmd:"" help:"Measure speed on this machine."`
 	Fetch     fetchCommand     `cmd:"" help:"Download a data set and verify it."`
 	Runs      runsCommand      `cmd:"" help:"List or tidy the runs on disk."`

@@ -44,6 +44,9 @@ func (s *Study) report(runs []*run, o Options) (Report, error) {
 		}
 	}
 	d.text(fmt.Sprintf("%d runs, %d failed, %d missing.", r.Runs, r.Failed, r.Missing))
+	for _, text := range s.Left {
+		d.text(text)
+	}
 	r.Orderings = s.orderings(all)
 	d.verdicts(r.Orderings, s.Claims)
 	for g := range s.Groups {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,6 +43,8 @@ func (s *Study) Run(ctx context.Context, o Options) (Report, error) {
 	shards := o.Shards
 	if o.Merge {
 		shards = 0
+	} else if err := s.dropMissing(o); err != nil {
+		return Report{}, err
 	}
 	runs, err := s.runs(o.Shard, shards)
 	if err != nil {
@@ -57,10 +60,48 @@ func (s *Study) Run(ctx context.Context, o Options) (Report, error) {
 	if shards > 1 {
 		return Report{}, nil
 	}
+	if !slices.ContainsFunc(runs, func(r *run) bool { return r.err == nil }) {
+		return Report{}, fmt.Errorf("study: no run succeeded; the first: %w", runs[0].err)
+	}
 	return s.report(runs, o)
 }
 
 func (o Options) path(r *run) string { return filepath.Join(o.Out, r.group.Key, r.name()) }
+
+// dropMissing leaves out the groups whose data is not there, and fails if that is all.
+func (s *Study) dropMissing(o Options) error {
+	var have []string
+	var first error
+	for _, g := range s.Groups {
+		err := tasks.Check(g.Task, o.settings(&g, &g.Entries[0]))
+		switch {
+		case err == nil:
+			have = append(have, g.Key)
+			continue
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		case first == nil:
+			first = err
+		}
+		s.Left = append(s.Left, fmt.Sprintf("%s is left out: %v", g.Title, err))
+		if o.Progress != nil {
+			fmt.Fprintln(o.Progress, s.Left[len(s.Left)-1])
+		}
+	}
+	if len(have) == 0 {
+		return first
+	}
+	return s.Only(have)
+}
+
+// settings returns an entry's with the folder of its data.
+func (o Options) settings(g *Group, e *Entry) tasks.Settings {
+	s := e.Settings
+	if dir, ok := o.Data[g.Task]; ok {
+		s.Data = dir
+	}
+	return s
+}
 
 // execute does all runs.
 func (s *Study) execute(ctx context.Context, runs []*run, o Options) error {
@@ -97,11 +138,8 @@ func (r *run) do(ctx context.Context, o Options, p *pace) {
 		r.err = ctx.Err()
 		return
 	}
-	settings := r.entry.Settings
+	settings := o.settings(r.group, r.entry)
 	settings.Seed = r.seed
-	if dir, ok := o.Data[r.group.Task]; ok {
-		settings.Data = dir
-	}
 	if r.parent != nil {
 		<-r.parent.done
 		if r.parent.err != nil {

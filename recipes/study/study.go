@@ -23,6 +23,7 @@ type Study struct {
 	Claims []Claim
 	Seeds  int
 	Full   []string // commands at the paper's own settings
+	Left   []string // groups that were left out, and why
 }
 
 // Group is a set of runs on one task that are compared with each other.

@@ -98,3 +98,9 @@ func openData(c config) (*dataset, error) {
 	}
 	return d, err
 }
+
+// Check reports what keeps the data of a training from being read.
+func Check(task string, s Settings) error {
+	_, err := openData(config{task, s})
+	return err
+}

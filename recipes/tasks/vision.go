@@ -56,11 +56,12 @@ var visionTasks = []Task{
 }
 
 func openDigits(c config) (*dataset, error) {
-	n := digitsTraining
+	n, test := digitsTraining, digitsTest
 	if c.Images > 0 {
 		n = min(n, c.Images)
+		test = min(test, max(500, c.Images))
 	}
-	return lenet(c, data.Digits(digitsSeed, n, digitsTest))
+	return lenet(c, data.Digits(digitsSeed, n, test))
 }
 
 func openMNIST(c config) (*dataset, error) {

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A dense model is pruned at once and step by step, and runs are compared.
+func TestPruneAndCompare(t *testing.T) {
+	dir := t.TempDir()
+	must := func(args string) string {
+		t.Helper()
+		out, errs, code := execute(t, dir, strings.Fields(args)...)
+		if code != 0 {
+			t.Fatalf("%s: exit code %d: %s", args, code, errs)
+		}
+		return out
+	}
+	must(strings.Join(small, " ") + " --method dense --run dense")
+	for _, c := range []struct {
+		args     string
+		nonzeros float64
+	}{
+		{"prune dense --sparsity 0.8 --json", 53240},
+		{"prune dense --sparsity 0.8 --block 4x1 --distribution even -o blocks.safetensors --json", 53276},
+		{"prune blocks.safetensors --method random --sparsity 0.9 --distribution erk -o random.safetensors --json", 26621},
+	} {
+		if v := lastObject(t, must(c.args)); v["nonzeros"] != c.nonzeros {
+			t.Errorf("%s: %v weights, want %v", c.args, v["nonzeros"], c.nonzeros)
+		}
+	}
+	dense := lastObject(t, must("eval dense --json"))["test_accuracy"].(float64)
+	cut := lastObject(t, must("eval dense/model-80.safetensors --json"))["test_accuracy"].(float64)
+	random := lastObject(t, must("eval random.safetensors --json"))["test_accuracy"].(float64)
+	if cut < dense-0.1 || random > cut-0.1 {
+		t.Errorf("accuracy %v dense, %v without its 80 %% smallest weights, %v without 90 %% at random", dense, cut, random)
+	}
+	big, err := os.Stat(filepath.Join(dir, "dense", "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lean, err := os.Stat(filepath.Join(dir, "dense", "model-80.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lean.Size() > big.Size()/2 {
+		t.Errorf("a fifth of the weights takes %d bytes, all of them %d", lean.Size(), big.Size())
+	}
+	tuned := lastObject(t, must("prune dense --sparsity 0.95 --epochs 1 --run tuned --json"))
+	if a := tuned["test_accuracy"].(float64); a < dense-0.2 || tuned["nonzeros"] != 13310. {
+		t.Errorf("pruned in training: accuracy %v and %v weights; dense: %v", a, tuned["nonzeros"], dense)
+	}
+	out := must("compare dense tuned --plot both.svg")
+	if strings.Count(out, "digits") != 2 || !strings.Contains(out, "magnitude") {
+		t.Errorf("compare prints\n%s", out)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "both.svg")); err != nil || strings.Count(string(b), "<polyline") != 6 {
+		t.Errorf("the plot has %d curves, want 6 (%v)", strings.Count(string(b), "<polyline"), err)
+	}
+}
+
+// What can be reproduced, its plan and the paper's settings are shown without data.
+func TestReproduceShows(t *testing.T) {
+	dir := t.TempDir()
+	for args, says := range map[string]string{
+		"reproduce":                                      "1902.09574",
+		"reproduce rigl --list --budget 20m":             "mnist/rigl-2x-98-3\tfiligree train mnist --data DIR",
+		"reproduce rigl --full":                          "--arch resnet50",
+		"reproduce state-of-sparsity --list --budget 1h": "--method variational",
+	} {
+		out, errs, code := execute(t, dir, strings.Fields(args)...)
+		if code != 0 || !strings.Contains(out, says) {
+			t.Errorf("%s: code %d, %s\n%s\ndoes not contain %q", args, code, errs, out, says)
+		}
+	}
+}

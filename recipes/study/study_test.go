@@ -1,0 +1,208 @@
+package study
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seed073b5613/filigree/recipes/tasks"
+	"github.com/seed073b5613/filigree/train"
+)
+
+// tiny is a study of seconds on drawn digits.
+func tiny(t *testing.T) *Study {
+	t.Helper()
+	task, err := tasks.Find("digits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(method string, sparsity float64) tasks.Settings {
+		s := task.Default
+		s.Method, s.Sparsity, s.Images, s.Epochs = method, sparsity, 640, 1
+		return s
+	}
+	return &Study{
+		Name: "tiny", Title: "A <tiny> study", Source: "nobody", Seeds: 2,
+		Groups: []Group{{Key: "digits", Title: "Digits", Task: "digits", Entries: []Entry{
+			{Label: "Dense", Series: "Dense", Settings: with("dense", 0.5), Cost: 3, Paper: "99"},
+			{Label: "Pruned, 50 %", Series: "Pruned", Settings: with("magnitude", 0.5), Cost: 2},
+			{Label: "Pruned, 90 %", Series: "Pruned", Settings: with("magnitude", 0.9), Cost: 2},
+			{Label: "Lottery, 90 %", Series: "Lottery", Settings: with("lottery", 0.9), Cost: 1, Ticket: "Pruned, 90 %"},
+		}}},
+		Claims: []Claim{{Group: "digits", A: "Dense", B: "Lottery, 90 %", Kind: NotBelow, Explanation: "Too short to tell."}},
+	}
+}
+
+func TestStudy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains some twenty networks")
+	}
+	ctx, dir := context.Background(), t.TempDir()
+	var progress bytes.Buffer
+	r, err := tiny(t).Run(ctx, Options{Out: dir, Progress: &progress})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Runs != 8 || r.Failed != 0 || len(r.Orderings) != 1 || !strings.Contains(progress.String(), "[8/8] digits") {
+		t.Fatalf("report %+v, progress\n%s", r, progress.String())
+	}
+	lottery, err := tasks.ReadResult(filepath.Join(dir, "digits", "lottery-90-2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pruned, err := tasks.ReadResult(filepath.Join(dir, "digits", "pruned-90-2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range lottery.Layers {
+		if l.Nonzeros != pruned.Layers[i].Nonzeros {
+			t.Errorf("%s: the lottery ticket has %d weights, the pruned net %d", l.Name, l.Nonzeros, pruned.Layers[i].Nonzeros)
+		}
+	}
+	markdown, err := os.ReadFile(r.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, says := range []string{"# A <tiny> study", "digits: Dense ≥ Lottery, 90 %", "Too short to tell.", "| Pruned, 50 % | 0.500 |", "![Digits: score against work to train](digits-work.svg)"} {
+		if !strings.Contains(string(markdown), says) {
+			t.Errorf("the report does not say %q:\n%s", says, markdown)
+		}
+	}
+	page, err := os.ReadFile(r.HTML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), "A &lt;tiny&gt; study") || strings.Count(string(page), "<svg") != 3 {
+		t.Errorf("the page has %d charts, or an unescaped title", strings.Count(string(page), "<svg"))
+	}
+	figures, _ := filepath.Glob(filepath.Join(dir, "*.svg"))
+	for _, f := range figures {
+		wellFormed(t, f)
+	}
+
+	// What is done is not done again, and merging parts gives the same report.
+	before := modified(t, filepath.Join(dir, "digits", "dense-1", "result.json"))
+	if _, err := tiny(t).Run(ctx, Options{Out: dir}); err != nil {
+		t.Fatal(err)
+	}
+	if modified(t, filepath.Join(dir, "digits", "dense-1", "result.json")) != before {
+		t.Error("a finished run was done again")
+	}
+	parts := t.TempDir()
+	for i := range 2 {
+		if _, err := tiny(t).Run(ctx, Options{Out: parts, Shard: i + 1, Shards: 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	merged, err := tiny(t).Run(ctx, Options{Out: parts, Merge: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if merged.Runs != 8 || merged.Orderings[0] != r.Orderings[0] {
+		t.Errorf("parts give %+v, the whole %+v", merged, r)
+	}
+
+	// Other settings are not mixed with what is there.
+	other := tiny(t)
+	other.Groups[0].Entries[0].Settings.Rate = 0.01
+	r, err = other.Run(ctx, Options{Out: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Failed != 2 {
+		t.Errorf("%d runs failed, want the 2 with other settings", r.Failed)
+	}
+}
+
+func modified(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.ModTime().UnixNano()
+}
+
+func wellFormed(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for d := xml.NewDecoder(f); ; {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			t.Errorf("%s: %v", path, err)
+			return
+		}
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := tiny(t).Run(ctx, Options{Out: t.TempDir()}); !errors.Is(err, train.ErrInterrupted) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestPlanErrors(t *testing.T) {
+	twice := tiny(t)
+	twice.Groups[0].Entries[1].Label = "Dense"
+	early := tiny(t)
+	early.Groups[0].Entries[3].Ticket = "nothing"
+	for says, s := range map[string]*Study{`two entries of digits are called "Dense"`: twice, `from "nothing"`: early} {
+		if _, err := s.Run(context.Background(), Options{Out: t.TempDir()}); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("error %v, want it to say %q", err, says)
+		}
+	}
+	if err := tiny(t).Only([]string{"letters"}); err == nil || !strings.Contains(err.Error(), "there are digits") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Verdicts come from differences between runs of the same seed.
+func TestJudge(t *testing.T) {
+	task, err := tasks.Find("digits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(scores ...float64) (r row) {
+		for i, s := range scores {
+			r.results = append(r.results, tasks.Result{Task: "digits", Seed: uint64(i), TestAccuracy: s})
+		}
+		return r
+	}
+	for _, c := range []struct {
+		a, b  row
+		kind  Kind
+		holds bool
+	}{
+		{of(0.91, 0.81, 0.71), of(0.90, 0.80, 0.70), Above, true}, // by one point on every seed
+		{of(0.90, 0.80, 0.70), of(0.91, 0.81, 0.71), Above, false},
+		{of(0.92, 0.78, 0.70), of(0.90, 0.80, 0.69), Above, false}, // within the noise
+		{of(0.90, 0.80, 0.70), of(0.91, 0.79, 0.70), NotBelow, true},
+		{of(0.80, 0.70, 0.60), of(0.90, 0.81, 0.72), NotBelow, false},
+		{of(0.90, 0.80), of(0.901, 0.798), Near, true},
+		{of(0.90, 0.80), of(0.80, 0.70), Near, false},
+		{of(0.9), of(0.8), Above, false}, // one seed proves nothing
+		{of(), of(0.8), NotBelow, false},
+	} {
+		if o := judge(Claim{Kind: c.kind}, c.a, c.b, task.Metric); o.Holds != c.holds {
+			t.Errorf("kind %d: %s: holds %v", c.kind, o.Figures, o.Holds)
+		}
+	}
+	lower := task.Metric
+	lower.Lower = true
+	if o := judge(Claim{Kind: Above}, of(0.5, 0.6), of(0.7, 0.8), lower); !o.Holds {
+		t.Errorf("where less is better: %s", o.Figures)
+	}
+}

@@ -1,0 +1,75 @@
+package tasks
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/prune"
+	"github.com/seed073b5613/filigree/sparse"
+)
+
+// Prune takes weights of the model at path away, without training, and saves what is left
+// as out. Of s, Method (magnitude or random), Sparsity, Distribution, Block, Keep and Seed
+// count. A model that is sparse already is pruned further: weights that do not exist are
+// the first to go.
+func Prune(path, out string, s Settings) (*Model, error) {
+	m, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	distribution, err := distributionOf(s)
+	if err != nil {
+		return nil, err
+	}
+	R, err := sparse.ParseBlock(s.Block)
+	if err != nil {
+		return nil, err
+	}
+	var method prune.Method
+	switch structure := (prune.Structure{Rows: R}); s.Method {
+	case "magnitude":
+		method = prune.Magnitude{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Global: s.Distribution == "global"}
+	case "random":
+		method = &prune.RandomPruning{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure}
+	default:
+		return nil, fmt.Errorf("tasks: %s cannot prune without training: magnitude and random can", s.Method)
+	}
+	ps := nn.Params(m.Net)
+	for _, p := range ps {
+		if p.Prunable {
+			p.SetDense()
+		}
+	}
+	ws := prune.Weights(ps)
+	if err := method.Begin(ws, rand.New(rand.NewPCG(s.Seed, streamTopology))); err != nil {
+		return nil, err
+	}
+	method.Step(0, ws)
+	c := config{m.Task, m.Settings}
+	c.Method, c.Sparsity, c.Distribution, c.Block, c.Keep = s.Method, s.Sparsity, s.Distribution, s.Block, s.Keep
+	c.Data, c.Threads, c.SaveSeconds = "", 0, 0
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("tasks: save %s: %w", out, err)
+	}
+	if err := m.model.save(out, map[string]string{keySettings: string(text)}); err != nil {
+		return nil, err
+	}
+	m.Path, m.Settings, m.Layers = out, c.Settings, layersOf(m.model)
+	return m, nil
+}
+
+// FineTuning returns the settings of a training that prunes the model at path: those it was
+// trained with, at a tenth of the learning rate, pruned from the start to three quarters.
+func FineTuning(m *Model, s Settings, epochs int, rate float64) Settings {
+	t := m.Settings
+	t.Init, t.Epochs, t.Steps, t.Multiplier, t.WarmUp = m.Path, epochs, 0, 1, 0
+	t.Method, t.Sparsity, t.Distribution, t.Block, t.Keep, t.Seed = s.Method, s.Sparsity, s.Distribution, s.Block, s.Keep, s.Seed
+	t.Begin, t.Until, t.Rate = 0, 0.75, rate
+	if rate == 0 {
+		t.Rate = m.Settings.Rate / 10
+	}
+	return t
+}
