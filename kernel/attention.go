@@ -35,7 +35,7 @@ const attnMasked = -1e30
 type AttentionShape struct {
 	H, D    int     // heads, and features of each
 	T, S, B int     // queries, keys, batch
-	Causal  bool    // query t sees the keys up to S-T+t only
+	Causal  bool    // query t sees the keys up to S-T+t only; S must be at least T
 	Lengths []int32 // keys each batch element has, 1 to S; nil for S
 	KeyRow  int     // row stride of K and V, for caches with room to grow; 0 for S·B
 }
@@ -90,7 +90,7 @@ func (t *attentionTask) check() {
 	}
 	rows := t.H * t.D
 	wide, long := rows*t.T*t.B, (rows-1)*t.KeyRow+t.S*t.B
-	ok := t.S > 0 && t.D > 0 && t.KeyRow >= t.S*t.B && len(t.Q) >= wide && len(t.K) >= long && len(t.V) >= long
+	ok := t.S > 0 && t.D > 0 && (!t.Causal || t.S >= t.T) && t.KeyRow >= t.S*t.B && len(t.Q) >= wide && len(t.K) >= long && len(t.V) >= long
 	if t.back {
 		ok = ok && t.KeyRow == t.S*t.B && len(t.dY) >= wide && len(t.P) >= t.Weights()
 	} else {
