@@ -1,9 +1,11 @@
 package nn
 
 import (
+	"math"
 	"math/rand/v2"
 
 	"github.com/seed073b5613/filigree/grad"
+	"github.com/seed073b5613/filigree/sparse"
 )
 
 // Linear is a fully connected layer,
@@ -29,6 +31,19 @@ func NewLinear(K, M int, rng *rand.Rand) *Linear {
 	l := &Linear{Weight: NewParam(M, K), Bias: NewParam(M)}
 	l.Weight.Prunable, l.Weight.Local, l.Bias.NoDecay = true, true, true
 	HeNormal(l.Weight, rng)
+	return l
+}
+
+// NewSparseLinear returns a layer of K inputs and M outputs whose weights exist with the same
+// probability each and were never dense: M·K may be far beyond what memory holds. They are
+// normal with the variance 2/(density·K), that of [HeNormal] for the inputs a unit has.
+func NewSparseLinear(K, M int, density float64, rng *rand.Rand) *Linear {
+	l := &Linear{Weight: &Param{Shape: []int{M, K}, Sparse: sparse.Random(M, K, density, rng), Prunable: true}, Bias: NewParam(M)}
+	l.Bias.NoDecay = true
+	scale := math.Sqrt(2 / max(1, density*float64(K)))
+	for i := range l.Weight.Sparse.Values {
+		l.Weight.Sparse.Values[i] = float32(rng.NormFloat64() * scale)
+	}
 	return l
 }
 

@@ -40,6 +40,14 @@ type Rewiring struct {
 
 // begin draws the first topology; name is the method's, for errors.
 func (r *Rewiring) begin(name string, ws []Weight, rng *rand.Rand) error {
+	if err := (Static{r.Sparsity, r.Distribution, r.Structure}).Begin(ws, rng); err != nil {
+		return err
+	}
+	return r.plan(name, ws, rng)
+}
+
+// plan checks the schedule and starts the record of what is explored.
+func (r *Rewiring) plan(name string, ws []Weight, rng *rand.Rand) error {
 	if r.Until <= 0 || r.From < 0 || r.Every < 0 {
 		return fmt.Errorf("prune: %s: updates from step %d until %d every %d steps: until must be positive (0.75 of the steps is usual), the others not negative", name, r.From, r.Until, r.Every)
 	}
@@ -56,13 +64,10 @@ func (r *Rewiring) begin(name string, ws []Weight, rng *rand.Rand) error {
 		r.Drop = CosineDrop(r.DropFraction, r.Until)
 	}
 	r.cadence = Cadence{Begin: r.From, End: r.Until - 1, Every: r.Every}
-	if err := (Static{r.Sparsity, r.Distribution, r.Structure}).Begin(ws, rng); err != nil {
-		return err
-	}
 	r.random = rand.NewPCG(rng.Uint64(), rng.Uint64())
 	r.found = make([][]uint64, len(ws))
 	for i, w := range ws {
-		if w.Target > 0 {
+		if w.Target > 0 && !huge(w.Param) {
 			r.found[i] = maskOf(w.Param).Bits
 		}
 	}
@@ -81,7 +86,7 @@ func (r *Rewiring) exchanged(n, step int) int {
 // note remembers which entries have existed.
 func (r *Rewiring) note(ws []Weight, step int) {
 	for i, w := range ws {
-		if w.Target > 0 {
+		if w.Target > 0 && !huge(w.Param) {
 			for j, b := range maskOf(w.Param).Bits {
 				r.found[i][j] |= b
 			}
@@ -92,10 +97,11 @@ func (r *Rewiring) note(ws []Weight, step int) {
 
 // Explored returns the share of the weights with a target that have existed at some step
 // (R_s of arXiv:2102.02887): what a topology that moves has seen of the dense network.
+// Weights of billions of places are left out.
 func (r *Rewiring) Explored(ws []Weight) float64 {
 	ever, all := 0, 0
 	for i, w := range ws {
-		if w.Target > 0 {
+		if w.Target > 0 && !huge(w.Param) {
 			m := sparse.NewMask(w.M(), w.K(), r.Structure.rows())
 			m.Bits = r.found[i]
 			ever, all = ever+m.NNZ(), all+w.Size()

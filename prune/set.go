@@ -9,8 +9,16 @@ import "math/rand/v2"
 // smallest magnitudes.
 type SET struct{ Rewiring }
 
-// Begin draws a random topology.
-func (s *SET) Begin(ws []Weight, rng *rand.Rand) error { return s.begin("SET", ws, rng) }
+// Begin draws a random topology; of weights that are sparse already it takes theirs.
+func (s *SET) Begin(ws []Weight, rng *rand.Rand) error {
+	for i, w := range ws {
+		if w.Sparse == nil {
+			return s.begin("SET", ws, rng)
+		}
+		ws[i].Target = 1 - w.Density()
+	}
+	return s.plan("SET", ws, rng)
+}
 
 // WantsDense returns false.
 func (s *SET) WantsDense(int) bool { return false }
@@ -27,6 +35,10 @@ func (s *SET) Step(step int, ws []Weight) []Change {
 			continue
 		}
 		n, _ := entries(w.Param)
+		if huge(w.Param) {
+			changes = append(changes, exchangeHuge(w.Param, s.exchanged(n, step), rng))
+			continue
+		}
 		u := update{p: w.Param, k: s.exchanged(n, step)}
 		u.start(0)
 		u.closeAtRandom(u.k, rng)

@@ -19,6 +19,7 @@ import (
 type benchCommand struct {
 	Kernels benchKernels `cmd:"" help:"Time the products: dense, sparse, their gradients, a whole layer."`
 	Step    benchStep    `cmd:"" help:"Time whole training steps of a network."`
+	SET     benchSET     `cmd:"" name:"set" help:"Time an epoch of sparse evolutionary training of a huge perceptron."`
 }
 
 // shape is M×K×N of a product W[M,K]·X[K,N].
