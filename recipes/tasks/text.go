@@ -41,7 +41,7 @@ var textTasks = []Task{
 		Default: defaults(func(s *Settings) {
 			languageModel(s)
 			s.Data, s.Epochs, s.Length, s.Width = filepath.Join("data", "tiny-shakespeare"), 10, 64, 0.5
-			s.Rate, s.Sparsity, s.Distribution = 1e-2, 0.75, "even"
+			s.Rate, s.Schedule, s.Sparsity, s.Distribution = 5e-3, "constant", 0.75, "even"
 		}),
 		open: openChars, load: loadLM,
 	},
