@@ -111,9 +111,9 @@ func openFile(path string) (*Model, error) {
 
 // Metrics are the figures of tasks that are not scored by accuracy.
 type Metrics struct {
-	TestBitsPerChar float64 `json:"test_bits_per_char,omitempty"`
-	TestPerplexity  float64 `json:"test_perplexity,omitempty"`
-	TestBLEU        float64 `json:"test_bleu,omitempty"`
+	TestBitsPerChar float64  `json:"test_bits_per_char,omitempty"`
+	TestPerplexity  float64  `json:"test_perplexity,omitempty"`
+	TestBLEU        *float64 `json:"test_bleu,omitempty"` // 0 is a score too
 }
 
 // metrics sets the figure of a task.
@@ -124,7 +124,7 @@ func (t Task) metrics(s train.Scores) (m Metrics) {
 	case "test_perplexity":
 		m.TestPerplexity = v
 	case "test_bleu":
-		m.TestBLEU = v
+		m.TestBLEU = &v
 	}
 	return m
 }

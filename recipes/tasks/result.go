@@ -109,7 +109,11 @@ func (r Result) Text() string {
 
 // Scores returns the result's scores.
 func (r Result) Scores() train.Scores {
-	return train.Scores{Loss: r.TestLoss, Accuracy: r.TestAccuracy, BLEU: r.TestBLEU, Count: r.TestSamples}
+	s := train.Scores{Loss: r.TestLoss, Accuracy: r.TestAccuracy, Count: r.TestSamples}
+	if r.TestBLEU != nil {
+		s.BLEU = *r.TestBLEU
+	}
+	return s
 }
 
 // ReadResult returns the result of a finished run.

@@ -78,8 +78,8 @@ func TestTranslateResumes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if whole.TestBLEU <= 0 || whole.TestSamples != 12 || whole.Updates == 0 {
-		t.Errorf("BLEU %v of %d samples after %d updates", whole.TestBLEU, whole.TestSamples, whole.Updates)
+	if *whole.TestBLEU <= 0 || whole.TestSamples != 12 || whole.Updates == 0 {
+		t.Errorf("BLEU %v of %d samples after %d updates", *whole.TestBLEU, whole.TestSamples, whole.Updates)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	broken := filepath.Join(dir, "broken")
@@ -113,8 +113,8 @@ func TestTranslateResumes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if score.TestBLEU != whole.TestBLEU || score.TestLoss != whole.TestLoss {
-		t.Errorf("scored BLEU %v, loss %v; the run ended with %v, %v", score.TestBLEU, score.TestLoss, whole.TestBLEU, whole.TestLoss)
+	if *score.TestBLEU != *whole.TestBLEU || score.TestLoss != whole.TestLoss {
+		t.Errorf("scored BLEU %v, loss %v; the run ended with %v, %v", *score.TestBLEU, score.TestLoss, *whole.TestBLEU, whole.TestLoss)
 	}
 }
 
