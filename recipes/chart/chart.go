@@ -36,7 +36,7 @@ const (
 	legendLine               = 15
 )
 
-var palette = []string{"#2e6db4", "#b4472e", "#3a8f4f", "#8c5ab4", "#c28a1e", "#4aa3a8", "#8a8a8a", "#c24d86", "#5f6b2d", "#222222"}
+var palette = []string{"#2e6db4", "#b4472e", "#3a8f4f", "#8c5ab4", "#c28a1e", "#4aa3a8", "#8a8a8a", "#c24d86", "#5f6b2d", "#222222", "#7fb3e6", "#e69f84", "#a6d3a8", "#cbb2de"}
 
 // Write draws charts one above the other as one SVG picture.
 func Write(w io.Writer, charts ...Chart) error {

@@ -140,8 +140,8 @@ func (d *document) group(g *Group, rs []row) error {
 			line[2] = fmt.Sprintf("%.*f ± %.*f", m.Digits, mean, m.Digits, sd)
 			line[3] = fmt.Sprintf("%.*f", m.Digits, median(each))
 			line[5] = fmt.Sprint(x.Nonzeros)
-			line[6] = fmt.Sprintf("%.3f", r.work(x))
-			line[7] = fmt.Sprintf("%.3f", x.TestFLOPsRatio)
+			line[6] = fmt.Sprintf("%.3f", r.work(x, rs))
+			line[7] = fmt.Sprintf("%.3f", x.TestFLOPsRatio*size(x, rs))
 			line[8] = fmt.Sprintf("%.3g", median(ms))
 			if x.Explored > 0 {
 				line[9] = fmt.Sprintf("%.2f", x.Explored)
@@ -166,8 +166,24 @@ func (d *document) group(g *Group, rs []row) error {
 	return nil
 }
 
-// work returns the FLOPs of a training in multiples of dense training of usual length.
-func (e *Entry) work(r tasks.Result) float64 { return r.TrainFLOPsRatio * e.Settings.Multiplier }
+// work returns the FLOPs of a training in multiples of those of the group's dense one.
+func (e *Entry) work(r tasks.Result, rs []row) float64 {
+	return r.TrainFLOPsRatio * e.Settings.Multiplier * size(r, rs)
+}
+
+// size returns the cost of a network, were it dense, in multiples of the group's first one's.
+func size(r tasks.Result, rs []row) float64 {
+	macs := func(r tasks.Result) (sum float64) {
+		for _, l := range r.Layers {
+			sum += float64(l.DenseMACs)
+		}
+		return sum
+	}
+	if len(rs[0].results) == 0 {
+		return 1
+	}
+	return macs(r) / macs(rs[0].results[0])
+}
 
 // byWork draws the score against the work of training.
 func byWork(g *Group, rs []row, m tasks.Metric) chart.Chart {
@@ -177,7 +193,7 @@ func byWork(g *Group, rs []row, m tasks.Metric) chart.Chart {
 		for _, r := range rs {
 			if r.Series == name && len(r.results) > 0 {
 				_, mean, sd := r.scores(m)
-				s.X, s.Y, s.Spread = append(s.X, max(r.work(r.results[0]), 1e-4)), append(s.Y, mean), append(s.Spread, sd)
+				s.X, s.Y, s.Spread = append(s.X, max(r.work(r.results[0], rs), 1e-4)), append(s.Y, mean), append(s.Spread, sd)
 			}
 		}
 		if len(s.X) > 0 {
@@ -227,9 +243,13 @@ func byLayer(g *Group, rs []row) chart.Chart {
 		if c.Names == nil {
 			c.Names = names
 		}
-		same := slices.ContainsFunc(c.Series, func(o chart.Series) bool { return slices.Equal(o.Y, s.Y) })
-		if slices.Equal(names, c.Names) && !same {
+		same := slices.IndexFunc(c.Series, func(o chart.Series) bool { return slices.Equal(o.Y, s.Y) })
+		switch {
+		case !slices.Equal(names, c.Names):
+		case same < 0:
 			c.Series = append(c.Series, s)
+		case !strings.HasSuffix(c.Series[same].Name, " and others"):
+			c.Series[same].Name += " and others"
 		}
 	}
 	return c

@@ -95,24 +95,22 @@ func judge(c Claim, a, b row, m tasks.Metric) Ordering {
 		mean = -mean
 	}
 	se := sd / math.Sqrt(float64(len(d)))
-	if len(d) == 1 {
-		se = math.Inf(1)
-	}
+	alone := len(d) == 1 // proves nothing
 	switch c.Kind {
 	case Above:
-		o.Holds = mean > se
+		o.Holds = mean > se && !alone
 	case NotBelow:
-		o.Holds = mean >= -se || len(d) == 1 && mean >= 0
+		o.Holds = mean >= -se
 	case Near:
 		o.Holds = math.Abs(mean) <= max(2*se, 0.01*math.Abs(meanB))
 	}
 	o.Figures = fmt.Sprintf("%.*f ± %.*f against %.*f ± %.*f%s; better by %.*f", m.Digits, meanA, m.Digits, sdA, m.Digits, meanB, m.Digits, sdB, m.Unit, m.Digits, mean)
-	if len(d) > 1 {
+	if !alone {
 		o.Figures += fmt.Sprintf(" ± %.*f (standard error of %d paired seeds)", m.Digits, se, len(d))
 	} else {
-		o.Figures += " on one seed"
+		o.Figures += " on one seed, which proves nothing"
 	}
-	if !o.Holds && c.Kind == Above && mean > 0 {
+	if !o.Holds && !alone && c.Kind == Above && mean > 0 {
 		o.Figures += ": within the noise"
 	}
 	return o
