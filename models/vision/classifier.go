@@ -33,8 +33,13 @@ type Spec struct {
 
 // The architectures.
 const (
-	LeNet300100 = "lenet-300-100" // perceptron; input [features]
-	WRN         = "wrn"           // wide residual network; input [C, H, W]
+	LeNet300100 = "lenet-300-100" // perceptron; input [features], of the others [C, H, W]
+	LeNet5      = "lenet-5"
+	WRN         = "wrn" // wide residual network, for small images
+	VGG         = "vgg" // for small images
+	ResNet50    = "resnet-50"
+	MobileNetV1 = "mobilenet-v1"
+	MobileNetV2 = "mobilenet-v2"
 )
 
 // build returns a network with first weights from rng, or what is wrong with the spec.
@@ -53,8 +58,18 @@ func (s Spec) build(rng *rand.Rand) (nn.Layer, error) {
 	switch s.Arch {
 	case LeNet300100:
 		return newLeNet300100(s, rng)
+	case LeNet5:
+		return newLeNet5(s, rng)
 	case WRN:
 		return newWideResNet(s, rng)
+	case VGG:
+		return newVGG(s, rng)
+	case ResNet50:
+		return newResNet50(s, rng)
+	case MobileNetV1:
+		return newMobileNetV1(s, rng)
+	case MobileNetV2:
+		return newMobileNetV2(s, rng)
 	}
 	return nil, fmt.Errorf("architecture %q is not known; there are %s", s.Arch, strings.Join(Architectures(), ", "))
 }
@@ -68,8 +83,26 @@ func (s Spec) channels(n int) int {
 	return max(1, int(math.Round(s.Width*float64(n))))
 }
 
+// isImage reports whether the input is an image.
+func (s Spec) isImage() error {
+	if len(s.Input) != 3 {
+		return fmt.Errorf("input %v is not an image [channels, height, width]", s.Input)
+	}
+	return nil
+}
+
+// atLeast reports whether the sides of the input image are long enough.
+func (s Spec) atLeast(side int) error {
+	if min(s.Input[1], s.Input[2]) < side {
+		return fmt.Errorf("images of %d×%d: must be %d×%d at least", s.Input[1], s.Input[2], side, side)
+	}
+	return nil
+}
+
 // Architectures lists the names a Spec can have.
-func Architectures() []string { return []string{LeNet300100, WRN} }
+func Architectures() []string {
+	return []string{LeNet300100, LeNet5, WRN, VGG, ResNet50, MobileNetV1, MobileNetV2}
+}
 
 // InputShape returns the shape of a batch of n inputs: [features, n] or [C, n, H, W].
 func (s Spec) InputShape(n int) []int { return slices.Insert(slices.Clone(s.Input), 1, n) }

@@ -159,13 +159,13 @@ func TestSaveThenOpen(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for want, s := range map[string]Spec{
-		`vision: new vgg: architecture "vgg" is not known`: {Arch: "vgg", Classes: 10},
-		"depth 20: must be 6n+4":                           wrn(20, 2, 32),
-		"width -1: must be":                                wrn(22, -1, 32),
-		"input [3] is not an image":                        {Arch: WRN, Classes: 2, Input: []int{3}, Depth: 10, Width: 1},
-		"1 classes":                                        {Arch: LeNet300100, Classes: 1, Input: []int{4}},
-		"input [-4] is out of range":                       {Arch: LeNet300100, Classes: 2, Input: []int{-4}},
-		"input [1 28 28] is not a vector of features":      {Arch: LeNet300100, Classes: 2, Input: []int{1, 28, 28}},
+		`vision: new alexnet: architecture "alexnet" is not known`: {Arch: "alexnet", Classes: 10},
+		"depth 20: must be 6n+4":                                   wrn(20, 2, 32),
+		"width -1: must be":                                        wrn(22, -1, 32),
+		"input [3] is not an image":                                {Arch: WRN, Classes: 2, Input: []int{3}, Depth: 10, Width: 1},
+		"1 classes":                                                {Arch: LeNet300100, Classes: 1, Input: []int{4}},
+		"input [-4] is out of range":                               {Arch: LeNet300100, Classes: 2, Input: []int{-4}},
+		"input [1 28 28] is not a vector of features":              {Arch: LeNet300100, Classes: 2, Input: []int{1, 28, 28}},
 	} {
 		if _, err := New(s, newRand(1)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want it to say %q", err, want)
@@ -175,7 +175,7 @@ func TestErrors(t *testing.T) {
 	for want, metadata := range map[string]map[string]string{
 		"the file does not say which network it holds": {},
 		"configuration of the network":                 {"architecture": LeNet300100, "config": "{"},
-		`architecture "vgg" is not known`:              {"architecture": "vgg", "config": `{"classes":2}`},
+		`architecture "alexnet" is not known`:              {"architecture": "alexnet", "config": `{"classes":2}`},
 		`tensor "0.weight" is missing`:                 {"architecture": LeNet300100, "config": `{"classes":2,"input":[4]}`},
 	} {
 		if err := weights.Write(path, nil, metadata); err != nil {

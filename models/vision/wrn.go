@@ -25,8 +25,8 @@ func newWideResNet(s Spec, rng *rand.Rand) (nn.Layer, error) {
 	if s.Depth < 10 || (s.Depth-4)%6 != 0 || s.Depth > 1000 {
 		return nil, fmt.Errorf("depth %d: must be 6n+4: 10, 16, 22 and so on", s.Depth)
 	}
-	if len(s.Input) != 3 {
-		return nil, fmt.Errorf("input %v is not an image [channels, height, width]", s.Input)
+	if err := s.isImage(); err != nil {
+		return nil, err
 	}
 	n := &wideResNet{Conv1: nn.NewConv2D(s.Input[0], 16, 3, 1, 1, rng)}
 	in := 16

@@ -210,7 +210,7 @@ func cifar(s *study.Study, epochs int, sparsities []float64) {
 
 func chars(s *study.Study, steps int) {
 	base := func(t *tasks.Settings) {
-		t.Steps, t.Width, t.Rate, t.Every = steps, 0.25, 2e-3, max(20, min(100, steps/50))
+		t.Steps, t.Width, t.Every = steps, 0.25, max(20, min(100, steps/50))
 	}
 	g := study.Group{Key: "charlm", Title: "A character GRU on Tiny Shakespeare", Task: "charlm",
 		Note: fmt.Sprintf("GRU of 128 units, %d steps of 32 sequences of 64; the paper trains 512 units for 200,000 steps of 32×512 on WikiText-103 and shows its figures as a plot only.", steps)}
