@@ -149,13 +149,26 @@ func (v *view) entries(lo, hi int) int {
 	return n
 }
 
-// Measured on the layers of BenchmarkTable on Zen 3 (32 KiB first-level cache):
-// tiles of twice that cache, with more columns or longer K-blocks, beat tiles that
-// fit by 10 to 20 %, as they begin and end rows less often.
-var cacheBytes = 56 << 10 // of X that one tile reads, at most
+// How much of X one tile reads, at most. Measured on the layers of
+// BenchmarkBreakEven on Zen 3 (caches of 32 and 512 KiB), in processor cycles.
+//
+// In the products, tiles of twice the first-level cache, with more columns or
+// longer K-blocks, are as fast as tiles that fit or up to 20 % faster, as they
+// begin and end rows less often: a row costs some 30 cycles beside its entries.
+// Fetching X ahead of an entry made them 15 % slower; the ends of rows, sorted by
+// length, are mispredicted once in six rows.
+//
+// A dot product of the weight gradient of blocks reads a row of X once for several
+// multiply-adds and ends with a sum across lanes: it likes tiles wide enough
+// to be few, of half the second-level cache (15 to 20 % faster at 90 and 95 % than
+// 112 KiB). Single rows do not.
+const (
+	cacheBytes = 56 << 10
+	blockBytes = 224 << 10
+)
 
 // packUses is how often each value of X is used, at least, where X is packed.
-var packUses = 8
+const packUses = 8
 
 // tiles cuts the columns. Tiles are of about equal width; the wider ones come
 // last, so that the last vector of ragged rows, which overlaps the one before,
@@ -418,7 +431,11 @@ func (p *product) weightGrad(w *CSR, lo, hi int, dW []float32) {
 	short := hi == v.rows && w.M%w.R != 0
 	packY := p.n < lanes || short
 	yrows := min(w.M, hi*w.R) - lo*w.R
-	cut := p.tiles(&v, sddmmTile/lanes, cacheBytes*min(step, 2))
+	cache := cacheBytes
+	if step > 1 {
+		cache = blockBytes
+	}
+	cut := p.tiles(&v, sddmmTile/lanes, cache)
 	t := &p.t
 	*t = tile{first: lo, vstride: w.R * 4, columns: unsafe.Pointer(unsafe.SliceData(v.columns))}
 	for i := range cut.count {
