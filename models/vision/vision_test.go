@@ -175,7 +175,7 @@ func TestErrors(t *testing.T) {
 	for want, metadata := range map[string]map[string]string{
 		"the file does not say which network it holds": {},
 		"configuration of the network":                 {"architecture": LeNet300100, "config": "{"},
-		`architecture "alexnet" is not known`:              {"architecture": "alexnet", "config": `{"classes":2}`},
+		`architecture "alexnet" is not known`:          {"architecture": "alexnet", "config": `{"classes":2}`},
 		`tensor "0.weight" is missing`:                 {"architecture": LeNet300100, "config": `{"classes":2,"input":[4]}`},
 	} {
 		if err := weights.Write(path, nil, metadata); err != nil {
