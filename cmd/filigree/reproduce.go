@@ -19,6 +19,7 @@ type reproduceCommand struct {
 	Budget time.Duration `default:"2h" help:"Time it may take on two cores: 20m, 2h, 12h. Sizes, steps and seeds follow from it."`
 	Data   string        `default:"data" placeholder:"DIR" help:"Folder with the folders mnist, cifar10, tiny-shakespeare and multi30k."`
 	Out    string        `placeholder:"DIR" help:"Folder of the runs and the report; without it, one named by study and budget below runs/."`
+	Report string        `placeholder:"DIR" help:"Folder of the report; without it, that of the runs."`
 	Seeds  int           `help:"Seeds; 0 for what the budget allows."`
 	Groups string        `placeholder:"NAMES" help:"Only these groups of runs, separated by commas."`
 	Shard  string        `placeholder:"I/N" help:"Do one of N parts; --merge joins them."`
@@ -121,7 +122,7 @@ func (c *reproduceCommand) Run(ctx context.Context, io console) error {
 		out = filepath.Join("runs", fmt.Sprintf("reproduce-%s-%s", c.Name, strings.TrimSuffix(strings.TrimSuffix(c.Budget.String(), "0s"), "0m")))
 	}
 	report, err := plan.Run(ctx, study.Options{
-		Out: out, Shard: c.shard, Shards: c.shards, Merge: c.Merge, Progress: io.err,
+		Out: out, Report: c.Report, Shard: c.shard, Shards: c.shards, Merge: c.Merge, Progress: io.err,
 		Data: map[string]string{
 			"mnist": filepath.Join(c.Data, "mnist"), "cifar10": filepath.Join(c.Data, "cifar10"),
 			"charlm": filepath.Join(c.Data, "tiny-shakespeare"), "translate": filepath.Join(c.Data, "multi30k"),
@@ -141,11 +142,7 @@ func (c *reproduceCommand) Run(ctx context.Context, io console) error {
 	} else {
 		w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
 		for _, o := range report.Orderings {
-			verdict := "does not hold"
-			if o.Holds {
-				verdict = "holds"
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\n", o.Claim, verdict, o.Figures)
+			fmt.Fprintf(w, "%s\t%s\t%s\n", o.Claim, o.Verdict(), o.Figures)
 		}
 		if err := w.Flush(); err != nil {
 			return err

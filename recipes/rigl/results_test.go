@@ -10,7 +10,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/seed073b5613/filigree/recipes/sparsity"
+	"github.com/seed073b5613/filigree/recipes/study"
 	"github.com/seed073b5613/filigree/recipes/tasks"
 )
 
@@ -23,7 +26,7 @@ func TestResultsPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	studies, err := filepath.Glob("results/*")
+	studies, err := filepath.Glob("results/*-*") // the others are of studies: see TestReports
 	if err != nil || len(studies) == 0 {
 		t.Fatalf("no results: %v", err)
 	}
@@ -96,4 +99,44 @@ func studyTable(t *testing.T, dir string) string {
 			rs[0].Nonzeros, rs[0].TrainFLOPsRatio, rs[0].TestFLOPsRatio)
 	}
 	return b.String()
+}
+
+// The reports in docs are what the committed results of the studies say.
+func TestReports(t *testing.T) {
+	for docs, c := range map[string]struct {
+		study   *study.Study
+		results string
+	}{
+		"../../docs/rigl":     {Study(time.Hour), "results/1h"},
+		"../../docs/sparsity": {sparsity.Study(time.Hour), "../sparsity/results/1h"},
+	} {
+		if _, err := os.Stat(c.results); err != nil {
+			continue
+		}
+		to := t.TempDir()
+		if *update {
+			to = docs
+		}
+		if _, err := c.study.Run(t.Context(), study.Options{Out: c.results, Report: to, Merge: true}); err != nil {
+			t.Fatal(err)
+		}
+		made, err := os.ReadDir(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range made {
+			if filepath.Ext(f.Name()) == ".html" { // the same in one page, not committed
+				os.Remove(filepath.Join(docs, f.Name()))
+				continue
+			}
+			got, err := os.ReadFile(filepath.Join(to, f.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := os.ReadFile(filepath.Join(docs, f.Name()))
+			if err != nil || string(got) != string(want) {
+				t.Errorf("%s/%s differs from what %s says: run go test ./recipes/rigl -update (%v)", docs, f.Name(), c.results, err)
+			}
+		}
+	}
 }

@@ -26,7 +26,7 @@ type Report struct {
 
 // report writes report.md, report.html and the figures.
 func (s *Study) report(runs []*run, o Options) (Report, error) {
-	r := Report{Path: filepath.Join(o.Out, "report.md"), HTML: filepath.Join(o.Out, "report.html")}
+	r := Report{Path: filepath.Join(o.Report, "report.md"), HTML: filepath.Join(o.Report, "report.html")}
 	d := &document{title: s.Title}
 	d.text("Source: " + s.Source + ". Mean ± standard deviation over the seeds; work in multiples of dense training for the same number of steps, counted as in arXiv:1911.11134, appendix H.")
 	all := map[string][]row{}
@@ -57,7 +57,7 @@ func (s *Study) report(runs []*run, o Options) (Report, error) {
 	if e := environment(runs); e != "" {
 		d.text(e)
 	}
-	return r, d.write(o.Out, r.Path, r.HTML)
+	return r, d.write(o.Report, r.Path, r.HTML)
 }
 
 // orderings judges the claims.
@@ -86,13 +86,24 @@ func (s *Study) orderings(all map[string][]row) []Ordering {
 
 // environment says where the runs were made.
 func environment(runs []*run) string {
+	var commits []string
+	text := ""
 	for _, x := range runs {
-		if x.err == nil {
-			m := x.result.Machine
-			return fmt.Sprintf("Made with filigree %s %s, %s on %s/%s, %s, %d cores, one thread a run.", m.Version, m.Commit, m.Go, m.OS, m.Arch, m.CPU, m.Cores)
+		if x.err != nil {
+			continue
+		}
+		m := x.result.Machine
+		if text == "" {
+			text = fmt.Sprintf("%s on %s/%s, %s with %s kernels, %d cores, one thread a run.", m.Go, m.OS, m.Arch, m.CPU, m.Level, m.Cores)
+		}
+		if c := m.Commit[:min(len(m.Commit), 12)]; c != "" && !slices.Contains(commits, c) {
+			commits = append(commits, c)
 		}
 	}
-	return ""
+	if text == "" {
+		return ""
+	}
+	return "Made with " + text + " Commits of the program: " + strings.Join(commits, ", ") + "."
 }
 
 func (d *document) verdicts(os []Ordering, claims []Claim) {
@@ -100,17 +111,14 @@ func (d *document) verdicts(os []Ordering, claims []Claim) {
 		return
 	}
 	d.heading("Orderings")
+	d.text("> is better, ≥ better or the same, ≈ the same. The difference is the mean over pairs of runs with the same seed, with its standard error; it counts if it is larger than that.")
 	table := [][]string{{"claim", "", "figures"}}
 	for i, o := range os {
-		verdict := "does not hold"
-		if o.Holds {
-			verdict = "holds"
-		}
 		figures := o.Figures
 		if e := claims[i].Explanation; e != "" {
 			figures += ". " + e
 		}
-		table = append(table, []string{o.Claim, verdict, figures})
+		table = append(table, []string{o.Claim, o.Verdict(), figures})
 	}
 	d.table(table)
 }

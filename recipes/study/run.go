@@ -21,7 +21,8 @@ import (
 
 // Options say how a study is run.
 type Options struct {
-	Out           string            // directory of runs and report
+	Out           string            // directory of the runs
+	Report        string            // directory of the report; empty for that of the runs
 	Data          map[string]string // folder of each task's data
 	Shard, Shards int               // this process's part, from 1; 0 for all of it
 	Merge         bool              // run nothing, report on what is there
@@ -40,6 +41,15 @@ func (s *Study) Run(ctx context.Context, o Options) (Report, error) {
 		return Report{}, err
 	}
 	o.Out = out
+	if o.Report == "" {
+		o.Report = o.Out
+	}
+	if o.Report, err = filepath.Abs(o.Report); err != nil {
+		return Report{}, err
+	}
+	if err := os.MkdirAll(o.Report, 0o755); err != nil {
+		return Report{}, fmt.Errorf("study: make folder of the report: %w", err)
+	}
 	shards := o.Shards
 	if o.Merge {
 		shards = 0

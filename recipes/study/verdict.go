@@ -13,6 +13,18 @@ type Ordering struct {
 	Claim   string `json:"claim"`
 	Holds   bool   `json:"holds"`
 	Figures string `json:"figures"`
+	Pairs   int    `json:"pairs"` // runs of the same seed that were compared
+}
+
+// Verdict returns whether the claim holds, in words.
+func (o Ordering) Verdict() string {
+	switch {
+	case o.Pairs == 0:
+		return "not run"
+	case o.Holds:
+		return "holds"
+	}
+	return "does not hold"
 }
 
 // row is an entry with its results.
@@ -88,6 +100,7 @@ func judge(c Claim, a, b row, m tasks.Metric) Ordering {
 		o.Figures = "no pair of runs"
 		return o
 	}
+	o.Pairs = len(d)
 	_, meanA, sdA := a.scores(m)
 	_, meanB, sdB := b.scores(m)
 	mean, sd := moments(d)
@@ -106,7 +119,7 @@ func judge(c Claim, a, b row, m tasks.Metric) Ordering {
 	}
 	o.Figures = fmt.Sprintf("%.*f ± %.*f against %.*f ± %.*f%s; better by %.*f", m.Digits, meanA, m.Digits, sdA, m.Digits, meanB, m.Digits, sdB, m.Unit, m.Digits, mean)
 	if !alone {
-		o.Figures += fmt.Sprintf(" ± %.*f (standard error of %d paired seeds)", m.Digits, se, len(d))
+		o.Figures += fmt.Sprintf(" ± %.*f", m.Digits, se)
 	} else {
 		o.Figures += " on one seed, which proves nothing"
 	}
