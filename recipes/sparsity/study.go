@@ -115,7 +115,15 @@ func mnist(s *study.Study, epochs int, sparsities []float64) {
 		Note: fmt.Sprintf("%d epochs. The paper has no such network; small perceptrons are where lottery tickets are known to win.", epochs)},
 		variants, sparsities, 3*float64(epochs), base, nil))
 	for _, sparsity := range sparsities[1:] {
-		s.Claims = append(s.Claims, claims("mnist", sparsity)...)
+		for _, c := range claims("mnist", sparsity) {
+			switch {
+			case c.A == at("Magnitude", sparsity) && (c.B == at("Lottery", sparsity) || c.B == at("Scratch-E", sparsity)):
+				c.Explanation = "On perceptrons this small, tickets are known to win (arXiv:1803.03635); the claim is about large networks"
+			case c.A == at("Variational", sparsity):
+				c.Explanation = "With a penalty of one over the training samples, a share of the weights grows uncertain by itself; the rest of the way to the sparsity is cut by rank"
+			}
+			s.Claims = append(s.Claims, c)
+		}
 	}
 }
 
