@@ -1,8 +1,13 @@
 package data
 
 import (
+	"bytes"
+	"image"
+	"image/color"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -42,6 +47,56 @@ func FuzzCIFAR10(f *testing.F) {
 		set, err := CIFAR10(dir)
 		if err == nil {
 			whole(t, set)
+		}
+	})
+}
+
+// FuzzPhoto feeds image files of any bytes to the decoder and shows what it accepts.
+func FuzzPhoto(f *testing.F) {
+	m := drawn(17, 9, color.RGBA{R: 3})
+	grey := image.NewGray(m.Bounds())
+	for _, b := range [][]byte{asJPEG(f, m), asJPEG(f, grey), asPNG(f, m), asPNG(f, grey), {0xff, 0xd8}, {}} {
+		f.Add(b, uint64(1))
+		f.Add(b[:len(b)/2], uint64(2))
+	}
+	var d photoRoom
+	rgb := [3][]float32{make([]float32, 64), make([]float32, 64), make([]float32, 64)}
+	f.Fuzz(func(t *testing.T, b []byte, seed uint64) {
+		if c, _, err := image.DecodeConfig(bytes.NewReader(b)); err == nil && c.Width*c.Height > 1<<20 {
+			return
+		}
+		if d.decode(b) != nil {
+			return
+		}
+		p := &d.pic
+		for _, c := range []crop{centreCrop(p.w, p.h, 8), randomCrop(p.w, p.h, rand.New(rand.NewPCG(seed, 0)))} {
+			d.show(p, c, 8, rgb)
+			for _, v := range slices.Concat(rgb[:]...) {
+				if !(v > -2.2 && v < 2.7) {
+					t.Fatalf("%d×%d, %+v: a colour is %v", p.w, p.h, c, v)
+				}
+			}
+		}
+	})
+}
+
+// FuzzPhotoPosition feeds positions of any bytes to batches of photographs.
+func FuzzPhotoPosition(f *testing.F) {
+	tree, err := OpenTree(tinyTree(f, 2))
+	if err != nil {
+		f.Fatal(err)
+	}
+	good, _ := tree.Train.Batches(2, 4, true, 1).MarshalBinary()
+	f.Add(good)
+	f.Add(append(good[:24:24], 255, 255, 255, 255, 255, 255, 255, 255))
+	f.Add(good[:9])
+	f.Fuzz(func(t *testing.T, p []byte) {
+		b := tree.Train.Batches(2, 4, true, 1)
+		if b.UnmarshalBinary(p) != nil {
+			return
+		}
+		if x, _ := b.Next(); x == nil {
+			t.Errorf("no batch: %v", b.Err())
 		}
 	})
 }

@@ -18,7 +18,8 @@ import (
 )
 
 // Source yields training batches without end. Its binary form is its position:
-// which batch comes next, and its random state.
+// which batch comes next, and its random state. One that reads while it is used may have a
+// method Err() error, which says why the last Next had no batch.
 type Source interface {
 	// Next returns the next batch, x of shape [C, ..., B] or [C, B, H, W] and one
 	// label a sample. Both may be reused by the call after.
@@ -263,6 +264,9 @@ func (l *Loop) interrupt() error {
 // step uses one batch: for a topology update or for an optimizer step, or both.
 func (l *Loop) step() error {
 	x, labels := l.Data.Next()
+	if f, ok := l.Data.(interface{ Err() error }); ok && f.Err() != nil {
+		return fmt.Errorf("train: step %d: %w", l.state.Step, f.Err())
+	}
 	start := time.Now()
 	if l.Prune != nil && l.Prune.WantsDense(l.state.Step) {
 		if p, ok := l.Prune.(prune.Preparer); ok {
