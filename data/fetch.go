@@ -78,6 +78,9 @@ var collections = map[string]collection{
 	},
 }
 
+// Names lists the data sets Fetch knows.
+func Names() []string { return slices.Sorted(maps.Keys(collections)) }
+
 // FetchOptions say where from and how.
 type FetchOptions struct {
 	Base     string                               // address to fetch from instead of the usual one
@@ -90,7 +93,7 @@ type FetchOptions struct {
 func Fetch(ctx context.Context, name, dir string, o FetchOptions) error {
 	c, ok := collections[name]
 	if !ok {
-		return fmt.Errorf("data: fetch %s: no such data set: there are %s", name, strings.Join(slices.Sorted(maps.Keys(collections)), ", "))
+		return fmt.Errorf("data: fetch %s: no such data set: there are %s", name, strings.Join(Names(), ", "))
 	}
 	if o.Base != "" {
 		c.base = strings.TrimSuffix(o.Base, "/")

@@ -58,8 +58,8 @@ func (p *Photos) where(keep func(i int) bool) *Photos {
 
 func (p *Photos) path(i int) string { return filepath.Join(p.dir, p.files[i]) }
 
-// Warning returns how many images could not be read up to now, and names the first of them
-// by name; empty if there were none.
+// Warning returns how many images of the whole tree could not be read up to now, and names
+// the first of them by name; empty if there were none.
 func (p *Photos) Warning() string { return p.trouble.warning() }
 
 // mostNamed is how many unreadable files a warning names.

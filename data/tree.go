@@ -65,6 +65,7 @@ func openTree(dir string) (*Tree, error) {
 		}
 		t.Classes, other = a.classes, a.other+b.other
 		t.Train, t.Test = a.photos(t.Classes), b.photos(t.Classes)
+		t.Test.trouble = t.Train.trouble
 	default:
 		whole, why := training+test, fmt.Sprintf("%s has only a folder %s", dir, training+test)
 		if whole == "" {

@@ -36,6 +36,7 @@ func (c *evalCommand) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
+	warn(io, score.Warning)
 	if c.JSON {
 		return printJSON(io.out, score)
 	}

@@ -126,7 +126,9 @@ func showDefaults(parser *kong.Kong) {
 func unused(task, flag string) bool {
 	switch flag {
 	case "width", "depth":
-		return task == "digits" || task == "mnist" || flag == "depth" && task != "cifar10"
+		return task == "digits" || task == "mnist" || flag == "depth" && task != "cifar10" && task != "images"
+	case "arch", "size":
+		return task != "images"
 	case "data":
 		return task == "digits"
 	case "length":

@@ -96,6 +96,9 @@ func TestExitCodes(t *testing.T) {
 		{"train cifar10 --depth 11", 2, "--depth 11"},
 		{"train mnist --data nosuchdir", 1, "nosuchdir"},
 		{"train cifar10 --data nosuchdir", 1, "nosuchdir"},
+		{"train images --data nosuchdir", 1, "nosuchdir"},
+		{"train images --arch nosuch", 2, "--arch nosuch"},
+		{"train mnist --size 32", 2, "--size"},
 		{"train --resume nosuchdir", 1, "nosuchdir"},
 		{"eval nosuchfile", 1, "nosuchfile"},
 		{"eval file", 1, "file"},
@@ -135,7 +138,7 @@ func TestExitCodes(t *testing.T) {
 
 // TestHelp asks every command for help.
 func TestHelp(t *testing.T) {
-	for _, c := range []string{"", "train", "train mnist", "train digits", "train cifar10", "eval", "inspect", "bench kernels", "fetch", "runs", "runs list", "runs clean", "version"} {
+	for _, c := range []string{"", "train", "train mnist", "train digits", "train cifar10", "train images", "eval", "inspect", "bench kernels", "fetch", "runs", "runs list", "runs clean", "version"} {
 		out, errs, code := execute(t, t.TempDir(), append(strings.Fields(c), "--help")...)
 		if code != 0 || errs != "" || !strings.Contains(out, "Usage: filigree "+c) {
 			t.Errorf("%s --help: code %d, %q, %q", c, code, out, errs)

@@ -17,6 +17,7 @@ type trainCommand struct {
 	Digits    trainTask  `cmd:"" help:"LeNet-300-100 on digits drawn from a font; needs no download."`
 	MNIST     trainTask  `cmd:"" name:"mnist" help:"LeNet-300-100 on handwritten digits."`
 	CIFAR10   trainTask  `cmd:"" name:"cifar10" help:"Wide residual network on small photographs."`
+	Images    trainTask  `cmd:"" help:"MobileNet, or another network, on photographs in one folder a class."`
 	CharLM    trainTask  `cmd:"" name:"charlm" help:"Character model of gated recurrent units."`
 	WordLM    trainTask  `cmd:"" name:"wordlm" help:"Word model of LSTM layers."`
 	Translate trainTask  `cmd:"" help:"Transformer on sentences and their translations."`
@@ -26,7 +27,7 @@ type trainCommand struct {
 // newTrainCommand returns the command with each task's defaults in place.
 func newTrainCommand() trainCommand {
 	var c trainCommand
-	for name, t := range map[string]*trainTask{"digits": &c.Digits, "mnist": &c.MNIST, "cifar10": &c.CIFAR10, "charlm": &c.CharLM, "wordlm": &c.WordLM, "translate": &c.Translate} {
+	for name, t := range map[string]*trainTask{"digits": &c.Digits, "mnist": &c.MNIST, "cifar10": &c.CIFAR10, "images": &c.Images, "charlm": &c.CharLM, "wordlm": &c.WordLM, "translate": &c.Translate} {
 		task, err := tasks.Find(name)
 		if err != nil {
 			panic(err)
@@ -43,6 +44,7 @@ func (trainCommand) Help() string {
   filigree train digits                              under two minutes, no download
   filigree train mnist --data data/mnist --method rigl --sparsity 0.98
   filigree train cifar10 --data data/cifar10 --sparsity 0.9 --run runs/wrn
+  filigree train images --data imagenet --arch mobilenet-v1 --size 128 --sparsity 0.9
   filigree train --resume runs/wrn                   go on where a run stopped`
 }
 
@@ -68,8 +70,17 @@ func (t *trainTask) Help() string {
 
 // Validate checks the flags.
 func (t *trainTask) Validate() error {
-	if t.name != "cifar10" && t.Depth != 0 {
-		return fmt.Errorf("--depth is for cifar10: the depth of the network of %s is fixed", t.name)
+	if t.name != "images" && (t.Arch != "" || t.Size != 0) {
+		return fmt.Errorf("--arch and --size are for images: the network of %s is fixed", t.name)
+	}
+	if t.name == "images" && (t.Arch == "" || t.Size < 1) {
+		return fmt.Errorf("--arch %q, --size %d: images need both", t.Arch, t.Size)
+	}
+	if t.name == "images" && t.Depth != 0 && t.Arch != "wrn" {
+		return fmt.Errorf("--depth is for --arch wrn: the depth of %s is fixed", t.Arch)
+	}
+	if t.name != "cifar10" && t.name != "images" && t.Depth != 0 {
+		return fmt.Errorf("--depth is for cifar10 and images: the depth of the network of %s is fixed", t.name)
 	}
 	if t.name == "digits" && t.Data != "" {
 		return errors.New("--data: digits are drawn, not read; to train on files use: filigree train mnist --data DIR")
@@ -143,6 +154,7 @@ func finish(io console, bar *progress, result tasks.Result, err error, asJSON bo
 	if err != nil {
 		return err
 	}
+	warn(io, result.Warning)
 	if asJSON {
 		return printJSON(io.out, result)
 	}
@@ -161,6 +173,13 @@ func finish(io console, bar *progress, result tasks.Result, err error, asJSON bo
 	}
 	_, err = fmt.Fprintf(io.out, "\nLook at it with: filigree inspect %s\n", show(result.Model))
 	return err
+}
+
+// warn prints what was wrong with the data, if anything was.
+func warn(io console, text string) {
+	if text != "" {
+		fmt.Fprintln(io.err, "warning:", text)
+	}
 }
 
 // show prints a path relative to the working directory where that is shorter.

@@ -139,8 +139,9 @@ type Score struct {
 	TestSamples int     `json:"test_samples"`
 	Sparsity    float64 `json:"sparsity"`
 	Nonzeros    int     `json:"nonzeros"`
-	SampleMS    float64 `json:"sample_ms"` // time of a sample, in batches
-	Text        string  `json:"-"`         // the task's metric for people
+	Warning     string  `json:"warning,omitempty"` // what was wrong with the data
+	SampleMS    float64 `json:"sample_ms"`         // time of a sample, in batches
+	Text        string  `json:"-"`                 // the task's metric for people
 }
 
 // Eval scores the model at path on its test data, from the folder data or, if
@@ -172,7 +173,7 @@ func Eval(ctx context.Context, path, data string) (Score, error) {
 	}
 	score := Score{
 		Task: m.Task, Model: m.Path, TestAccuracy: s.Accuracy, Metrics: task.metrics(s), TestLoss: s.Loss, TestSamples: s.Count,
-		SampleMS: 1e3 * time.Since(start).Seconds() / float64(max(s.Count, 1)), Text: task.Metric.Text(s),
+		SampleMS: 1e3 * time.Since(start).Seconds() / float64(max(s.Count, 1)), Text: task.Metric.Text(s), Warning: set.warnings(),
 	}
 	all := 0
 	for _, l := range m.Layers {

@@ -36,8 +36,9 @@ type Result struct {
 
 	Layers []train.Layer `json:"layers"`
 
-	Command string    `json:"command"` // repeats the run
-	Machine train.Env `json:"machine"` // program and machine of its last leg
+	Warning string    `json:"warning,omitempty"` // what was wrong with the data, as far as the run's last leg saw it
+	Command string    `json:"command"`           // repeats the run
+	Machine train.Env `json:"machine"`           // program and machine of its last leg
 }
 
 // relative returns r with the paths of its files relative to the run, as result.json

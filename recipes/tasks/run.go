@@ -155,7 +155,7 @@ func (j *job) result(o train.Outcome) Result {
 		TestAccuracy: o.Accuracy, Metrics: j.task.metrics(o.Scores), TestLoss: o.Loss, TestSamples: o.Count, Best: j.task.best(o.Best),
 		Steps: o.Steps, Updates: o.Updates, StepMS: o.StepMS, Seconds: o.Seconds,
 		Run: j.dir.Path, Model: j.dir.Model(), Plot: j.dir.Plot(), Layers: layers,
-		Command: command(j.config), Machine: train.Environment(),
+		Warning: j.data.warnings(), Command: command(j.config), Machine: train.Environment(),
 	}
 	for _, l := range layers {
 		r.Weights += l.Weights

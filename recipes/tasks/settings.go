@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed073b5613/filigree/models/vision"
 	"github.com/seed073b5613/filigree/sparse"
 )
 
@@ -13,7 +14,8 @@ import (
 // filigree train, and config.json in the run directory.
 type Settings struct {
 	Data   string `json:"data" placeholder:"DIR" group:"Data" help:"Folder with the data set's files."`
-	Images int    `json:"images" group:"Data" help:"Train on the first so many samples only; 0 for all."`
+	Images int    `json:"images" group:"Data" help:"Train on so many samples only, the first ones or, of photographs, some of each class; 0 for all."`
+	Size   int    `json:"size,omitempty" group:"Data" help:"Pixels of a side of the images the network sees."`
 
 	Method       string  `json:"method" group:"Sparsity" help:"How weights are chosen: dense (all), static (random, fixed), snip (by one batch before training), set (drop the smallest, grow at random), snfs (grow by the gradient's running mean), rigl (grow by the gradient), magnitude (prune a dense network step by step), random (prune it at random), variational (variational dropout), l0 (L0 penalty), lottery (topology of a pruned run, from its first weights), scratch (from new weights)."`
 	Sparsity     float64 `json:"sparsity" group:"Sparsity" help:"Share of the weights that do not exist."`
@@ -47,6 +49,7 @@ type Settings struct {
 	Clip       float64 `json:"clip" group:"Training" help:"Highest norm of the gradient; 0 for no clipping."`
 	Augment    bool    `json:"augment" negatable:"" group:"Training" help:"Shift and, for photographs, mirror the training images at random."`
 
+	Arch  string  `json:"arch,omitempty" group:"Network" help:"Architecture: lenet-5, wrn, vgg, resnet-50, mobilenet-v1 or mobilenet-v2."`
 	Depth int     `json:"depth" group:"Network" help:"Convolution layers of the wide residual network."`
 	Width float64 `json:"width" group:"Network" help:"Multiplies the channels of the network's hidden layers; the widening factor of a wide residual network."`
 
@@ -123,6 +126,7 @@ func (s *Settings) Validate() error {
 		within("clip", s.Clip, 0, math.MaxFloat32, false),
 		within("save-seconds", s.SaveSeconds, 0, 600, false),
 		within("dropout", s.Dropout, 0, 1, true),
+		within("size", float64(s.Size), 0, 2048, false),
 		least("layers", s.Layers, 0), least("beam", s.Beam, 0),
 		least("every", s.Every, 1), least("steps", s.Steps, 0), least("epochs", s.Epochs, 1),
 		least("batch", s.Batch, 1), least("warm-up", s.WarmUp, 0), least("threads", s.Threads, 0),
@@ -131,6 +135,9 @@ func (s *Settings) Validate() error {
 		if err != nil {
 			return err
 		}
+	}
+	if photos := vision.Architectures()[1:]; s.Arch != "" && !slices.Contains(photos, s.Arch) {
+		return fmt.Errorf("--arch %s: not one of %s", s.Arch, strings.Join(photos, ", "))
 	}
 	if s.Distribution == "global" && s.Method != "magnitude" && s.Method != "snip" && s.Method != "lottery" && s.Method != "scratch" {
 		return fmt.Errorf("--distribution global: only magnitude, snip, lottery and scratch rank over all layers, not %s", s.Method)

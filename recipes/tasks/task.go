@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/seed073b5613/filigree/data"
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/tensor"
@@ -51,6 +52,7 @@ var accuracy = Metric{Key: "test_accuracy", Label: "accuracy", Unit: " %", Scale
 // dataset is what a task trains and is scored on.
 type dataset struct {
 	note     string                                                      // what the reader should know about it; mostly empty
+	warning  func() string                                               // what has gone wrong with it up to now, or nothing; may be nil
 	build    func(rng *rand.Rand) (*model, error)                        // first weights from rng
 	batches  func(pcg *rand.PCG) (source train.Source, perEpoch int)     // training data
 	loss     func(t *grad.Tape, out *grad.Var, labels []int32) *grad.Var // nil: cross entropy, smoothed as set
@@ -69,7 +71,7 @@ type model struct {
 }
 
 // tasks are all that can be trained, in the order of the list.
-var tasks = slices.Concat(visionTasks, textTasks, translateTasks)
+var tasks = slices.Concat(visionTasks, imageTasks, textTasks, translateTasks)
 
 // Tasks lists what can be trained.
 func Tasks() []Task { return slices.Clone(tasks) }
@@ -94,9 +96,21 @@ func openData(c config) (*dataset, error) {
 	}
 	d, err := task.open(c)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w; get it with: filigree fetch %s, or name its folder with --data", err, filepath.Base(task.Default.Data))
+		hint := "name its folder with --data"
+		if name := filepath.Base(task.Default.Data); slices.Contains(data.Names(), name) {
+			hint = fmt.Sprintf("get it with: filigree fetch %s, or %s", name, hint)
+		}
+		err = fmt.Errorf("%w; %s", err, hint)
 	}
 	return d, err
+}
+
+// warnings returns what has gone wrong with the data up to now.
+func (d *dataset) warnings() string {
+	if d.warning == nil {
+		return ""
+	}
+	return d.warning()
 }
 
 // Check reports what keeps the data of a training from being read.

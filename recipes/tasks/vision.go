@@ -123,7 +123,10 @@ func images(c config, set *data.ImageSet, o data.Options, spec vision.Spec) (*da
 }
 
 func visionModel(net *vision.Classifier) *model {
-	return &model{Layer: net, Arch: net.Spec.Arch, Metadata: net.Metadata, sample: tensor.New(net.Spec.InputShape(1)...), save: net.Save}
+	return &model{Layer: net, Arch: net.Spec.Arch, Metadata: net.Metadata, sample: tensor.New(net.Spec.InputShape(1)...),
+		save: func(path string, metadata map[string]string) error {
+			return net.Save(path, keepClasses(metadata, net.Metadata))
+		}}
 }
 
 func loadVision(path string) (*model, error) {
