@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/seed073b5613/filigree/internal/parallel"
@@ -70,8 +71,8 @@ func (t *trainTask) Help() string {
 
 // Validate checks the flags.
 func (t *trainTask) Validate() error {
-	if t.name != "images" && (t.Arch != "" || t.Size != 0) {
-		return fmt.Errorf("--arch and --size are for images: the network of %s is fixed", t.name)
+	if t.Arch != "" && !slices.Contains([]string{"digits", "mnist", "cifar10", "images"}, t.name) || t.Size != 0 && t.name != "images" {
+		return fmt.Errorf("--arch is for tasks with images and --size for the task images: the network of %s is fixed", t.name)
 	}
 	if t.name == "images" && (t.Arch == "" || t.Size < 1) {
 		return fmt.Errorf("--arch %q, --size %d: images need both", t.Arch, t.Size)

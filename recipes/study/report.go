@@ -179,7 +179,8 @@ func (e *Entry) work(r tasks.Result, rs []row) float64 {
 	return r.TrainFLOPsRatio * e.Settings.Multiplier * size(r, rs)
 }
 
-// size returns the cost of a network, were it dense, in multiples of the group's first one's.
+// size returns the cost of a network, were it dense, in multiples of that of the group's
+// series "Dense".
 func size(r tasks.Result, rs []row) float64 {
 	macs := func(r tasks.Result) (sum float64) {
 		for _, l := range r.Layers {
@@ -187,10 +188,12 @@ func size(r tasks.Result, rs []row) float64 {
 		}
 		return sum
 	}
-	if len(rs[0].results) == 0 {
-		return 1
+	for _, x := range rs {
+		if x.Series == "Dense" && len(x.results) > 0 {
+			return macs(r) / macs(x.results[0])
+		}
 	}
-	return macs(r) / macs(rs[0].results[0])
+	return 1
 }
 
 // byWork draws the score against the work of training.

@@ -51,7 +51,7 @@ type Settings struct {
 
 	Arch  string  `json:"arch,omitempty" group:"Network" help:"Architecture: lenet-5, wrn, vgg, resnet-50, mobilenet-v1 or mobilenet-v2."`
 	Depth int     `json:"depth" group:"Network" help:"Convolution layers of the wide residual network."`
-	Width float64 `json:"width" group:"Network" help:"Multiplies the channels of the network's hidden layers; the widening factor of a wide residual network."`
+	Width float64 `json:"width" group:"Network" help:"Multiplies the channels of the network's hidden layers; the widening factor of a wide residual network. 0 for 1, or 2 for WRN-22-2."`
 
 	Length     int     `json:"length" group:"Network" help:"Characters or words of a training sequence."`
 	Vocabulary int     `json:"vocabulary" group:"Network" help:"Most words the vocabulary has, 0 for no limit; tokens of the byte-pair encoding."`

@@ -26,7 +26,7 @@ const evalBatch = 250
 var visionTasks = []Task{
 	{
 		Name:    "digits",
-		Summary: "LeNet-300-100 on digits drawn from a font; needs no download",
+		Summary: "LeNet-300-100, or --arch, on digits drawn from a font; needs no download",
 		Samples: "images", Metric: accuracy,
 		Default: defaults(func(s *Settings) {
 			s.Sparsity, s.Epochs = 0.95, 8
@@ -35,7 +35,7 @@ var visionTasks = []Task{
 	},
 	{
 		Name:    "mnist",
-		Summary: "LeNet-300-100 on handwritten digits (--data, or filigree fetch mnist)",
+		Summary: "LeNet-300-100, or --arch, on handwritten digits (--data, or filigree fetch mnist)",
 		Samples: "images", Metric: accuracy,
 		Default: defaults(func(s *Settings) {
 			s.Data, s.Epochs = filepath.Join("data", "mnist"), 3
@@ -44,11 +44,11 @@ var visionTasks = []Task{
 	},
 	{
 		Name:    "cifar10",
-		Summary: "wide residual network WRN-22-2 on small photographs (--data, or filigree fetch cifar10)",
+		Summary: "wide residual network WRN-22-2, or --arch, on small photographs (--data, or filigree fetch cifar10)",
 		Samples: "images", Metric: accuracy,
 		Default: defaults(func(s *Settings) {
 			s.Data, s.Epochs, s.Batch = filepath.Join("data", "cifar10"), 30, 128
-			s.Augment, s.Depth, s.Width, s.Every = true, 22, 2, 100
+			s.Augment, s.Depth, s.Width, s.Every = true, 22, 0, 100
 			s.WarmUp = 200
 		}),
 		open: openCIFAR10, load: loadVision,
@@ -61,7 +61,7 @@ func openDigits(c config) (*dataset, error) {
 		n = min(n, c.Images)
 		test = min(test, max(500, c.Images))
 	}
-	return lenet(c, data.Digits(digitsSeed, n, test))
+	return digits(c, data.Digits(digitsSeed, n, test))
 }
 
 func openMNIST(c config) (*dataset, error) {
@@ -70,18 +70,26 @@ func openMNIST(c config) (*dataset, error) {
 		return nil, err
 	}
 	if set.Train.H != 28 || set.Train.W != 28 {
-		return nil, fmt.Errorf("tasks: images in %s are %d×%d, LeNet-300-100 takes 28×28", c.Data, set.Train.H, set.Train.W)
+		return nil, fmt.Errorf("tasks: images in %s are %d×%d, digits are 28×28", c.Data, set.Train.H, set.Train.W)
 	}
-	return lenet(c, set)
+	return digits(c, set)
 }
 
-// lenet trains LeNet-300-100, shifting images by up to 2 pixels if they are augmented.
-func lenet(c config, set *data.ImageSet) (*dataset, error) {
-	o := data.Options{Size: c.Batch, Flat: true}
+// digits trains LeNet-300-100 or another network on images of 28×28, shifting them by up
+// to 2 pixels if they are augmented.
+func digits(c config, set *data.ImageSet) (*dataset, error) {
+	o := data.Options{Size: c.Batch, Flat: c.Arch == ""}
 	if c.Augment {
 		o.Shift = 2
 	}
-	return images(c, set, o, vision.Spec{Arch: vision.LeNet300100, Classes: 10, Input: []int{784}, Width: c.Width})
+	spec := vision.Spec{Arch: vision.LeNet300100, Classes: 10, Input: []int{784}, Width: c.Width}
+	if c.Arch != "" {
+		spec.Arch, spec.Input = c.Arch, []int{1, 28, 28}
+	}
+	if spec.Arch == vision.WRN {
+		spec.Depth = usualDepth
+	}
+	return images(c, set, o, spec)
 }
 
 func openCIFAR10(c config) (*dataset, error) {
@@ -93,7 +101,14 @@ func openCIFAR10(c config) (*dataset, error) {
 	if c.Augment {
 		o.Shift, o.Mirror = 4, true
 	}
-	return images(c, set, o, vision.Spec{Arch: vision.WRN, Classes: 10, Input: []int{3, 32, 32}, Depth: c.Depth, Width: c.Width})
+	spec := vision.Spec{Arch: vision.WRN, Classes: 10, Input: []int{3, 32, 32}, Depth: c.Depth, Width: c.Width}
+	if c.Arch != "" {
+		spec.Arch = c.Arch
+	}
+	if spec.Arch == vision.WRN && c.Width == 0 {
+		spec.Width = 2
+	}
+	return images(c, set, o, spec)
 }
 
 // images is the data of a classifier of images that lie in memory.
