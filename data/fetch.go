@@ -1,8 +1,6 @@
 package data
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"context"
 	"crypto/md5"
 	"crypto/sha1"
@@ -12,97 +10,55 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"io/fs"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
-
-// download is one file of a data set.
-type download struct {
-	name string
-	sum  string // SHA-256 in hex, or MD5 or the object name in Git where the authors publish those
-}
-
-// collection says where a data set comes from.
-type collection struct {
-	base    string
-	files   []download
-	unpack  bool // the file is a .tar.gz whose *.bin are wanted
-	already []string
-}
-
-// collections are the data sets Fetch knows.
-var collections = map[string]collection{
-	"mnist": {
-		base: "https://ossci-datasets.s3.amazonaws.com/mnist",
-		files: []download{
-			{"train-images-idx3-ubyte.gz", "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"},
-			{"train-labels-idx1-ubyte.gz", "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"},
-			{"t10k-images-idx3-ubyte.gz", "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"},
-			{"t10k-labels-idx1-ubyte.gz", "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"},
-		},
-	},
-	"cifar10": {
-		base:    "https://www.cs.toronto.edu/~kriz",
-		files:   []download{{"cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"}},
-		unpack:  true,
-		already: []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"},
-	},
-	"tiny-shakespeare": {
-		base:  "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare",
-		files: []download{{"input.txt", "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"}},
-	},
-	"multi30k": {
-		base: "https://raw.githubusercontent.com/multi30k/dataset/a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/raw",
-		files: []download{
-			{"train.en.gz", "d79cfa999dd4c51d2cb42499b6796d5a882c3a8a961923c25a898c90f8bbd56f"},
-			{"train.de.gz", "726e39b2fa9eb9ffb6dc763fb35a179f80fae06ffc5d28b6ace5faa883de28a6"},
-			{"val.en.gz", "14f7d25ddd868909a9213e361768460edcacdd6ab9d1e77b92560dc10c10dc28"},
-			{"val.de.gz", "f0cba2f995189cf5770f29a8a9a537a3ad3f51657ad873405082ff6863a5e75a"},
-			{"test_2016_flickr.en.gz", "611d361c6334bc7246101d48097c13cf5c4413c5befc793cc629934359d532d9"},
-			{"test_2016_flickr.de.gz", "9204244e408ccb38d2a55cfcd344df15005fc42a07a6e55ca6c52b6ababb8cc8"},
-		},
-	},
-	"wikitext-2": { // the token version, in the copy of PyTorch's examples
-		base: "https://raw.githubusercontent.com/pytorch/examples/77f55b912142e11fcfdf5b530231fb9c52f181e8/word_language_model/data/wikitext-2",
-		files: []download{
-			{"train.txt", "2d84b35af79e411d73ea7cae83c73964c6ac83b4"},
-			{"valid.txt", "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8"},
-			{"test.txt", "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0"},
-		},
-	},
-}
 
 // Names lists the data sets Fetch knows.
 func Names() []string { return slices.Sorted(maps.Keys(collections)) }
 
 // FetchOptions say where from and how.
 type FetchOptions struct {
-	Base     string                               // address to fetch from instead of the usual one
+	Base     string                               // address to fetch from instead of the usual ones
 	Progress func(file string, done, total int64) // called while bytes arrive; total is -1 if unknown; may be nil
+
+	patience time.Duration // without a byte; 0 for 30 s
+	pause    time.Duration // before the second try of an address, doubled before each more; 0 for 1 s
 }
 
-// Fetch downloads a data set, mnist, cifar10, tiny-shakespeare, wikitext-2 or multi30k, into a folder and verifies it. A
-// download that was broken off goes on where it stopped; files that are there and
-// right are kept.
+// triesEach is how often an address is tried before the next one.
+const triesEach = 3
+
+// Fetch downloads a data set, mnist, cifar10, tiny-shakespeare, wikitext-2 or multi30k, into a
+// folder and verifies it. A download that is broken off, or stalls, goes on where it stopped,
+// a few times by itself and then from another address if there is one, and at the next call;
+// files that are there and right are kept.
 func Fetch(ctx context.Context, name, dir string, o FetchOptions) error {
 	c, ok := collections[name]
 	if !ok {
 		return fmt.Errorf("data: fetch %s: no such data set: there are %s", name, strings.Join(Names(), ", "))
 	}
+	from := append([]string{c.base}, c.mirrors...)
 	if o.Base != "" {
-		c.base = strings.TrimSuffix(o.Base, "/")
+		from = []string{strings.TrimSuffix(o.Base, "/")}
+	}
+	if o.patience == 0 {
+		o.patience = 30 * time.Second
+	}
+	if o.pause == 0 {
+		o.pause = time.Second
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("data: fetch %s: make %s: %w", name, dir, cause(err))
 	}
-	missing := func(f string) bool { _, err := os.Stat(filepath.Join(dir, f)); return err != nil }
-	if len(c.already) > 0 && !slices.ContainsFunc(c.already, missing) {
+	if len(c.unpack) > 0 && complete(dir, "", c.unpack) == nil {
 		return nil
 	}
 	for _, f := range c.files {
@@ -110,13 +66,13 @@ func Fetch(ctx context.Context, name, dir string, o FetchOptions) error {
 		if check(to, f.sum) == nil {
 			continue
 		}
-		if err := get(ctx, c.base+"/"+f.name, to, f.sum, o.Progress); err != nil {
+		if err := getAny(ctx, from, f, to, o); err != nil {
 			return fmt.Errorf("data: fetch %s: %w", name, err)
 		}
 	}
-	if c.unpack {
+	if len(c.unpack) > 0 {
 		archive := filepath.Join(dir, c.files[0].name)
-		if err := unpack(archive, dir); err != nil {
+		if err := unpack(archive, dir, c.unpack); err != nil {
 			return fmt.Errorf("data: fetch %s: unpack %s: %w", name, archive, err)
 		}
 		os.Remove(archive)
@@ -124,19 +80,79 @@ func Fetch(ctx context.Context, name, dir string, o FetchOptions) error {
 	return nil
 }
 
+// getAny downloads a file from the first address that has it.
+func getAny(ctx context.Context, from []string, f download, to string, o FetchOptions) error {
+	var all []error
+	for _, base := range from {
+		pause := o.pause
+		for try := range triesEach {
+			err := get(ctx, base+"/"+f.name, to, f.sum, o)
+			if err == nil || ctx.Err() != nil {
+				return err
+			}
+			var no *refused
+			again := !errors.As(err, &no) || no.code >= 500 || no.code == http.StatusTooManyRequests || no.code == http.StatusRequestTimeout
+			if !again || try == triesEach-1 {
+				all = append(all, err)
+				break
+			}
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return err
+			}
+			pause *= 2
+		}
+	}
+	return errors.Join(all...)
+}
+
+// refused is an answer that is not the file.
+type refused struct {
+	address, status string
+	code            int
+}
+
+func (e *refused) Error() string { return fmt.Sprintf("get %s: %s", e.address, e.status) }
+
+// errStalled ends a download of which nothing arrives any more.
+var errStalled = errors.New("nothing arrives any more")
+
 // get downloads one file under a temporary name, verifies it and renames it.
-func get(ctx context.Context, url, to, sum string, progress func(string, int64, int64)) error {
+func get(ctx context.Context, address, to, sum string, o FetchOptions) error {
 	part := to + ".part"
 	f, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", part, cause(err))
 	}
 	defer f.Close()
-	have, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
+	if err := receive(ctx, address, f, o); err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", part, cause(err))
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err := check(part, sum); err != nil {
+		os.Remove(part)
+		return fmt.Errorf("get %s: %w", address, err)
+	}
+	if err := os.Rename(part, to); err != nil {
+		return fmt.Errorf("write %s: %w", to, err)
+	}
+	return nil
+}
+
+// receive appends to a file what it lacks.
+func receive(ctx context.Context, address string, f *os.File, o FetchOptions) error {
+	have, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.Name(), cause(err))
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stall := time.AfterFunc(o.patience, func() { cancel(errStalled) })
+	defer stall.Stop()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
@@ -144,43 +160,52 @@ func get(ctx context.Context, url, to, sum string, progress func(string, int64, 
 	if have > 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
 	}
+	why := func(err error) error {
+		if context.Cause(ctx) == errStalled {
+			return fmt.Errorf("%w for %v", errStalled, o.patience)
+		}
+		return err
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err // names method and address
+		return fmt.Errorf("get %s: %w", address, why(unwrapURL(err)))
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
+	case http.StatusRequestedRangeNotSatisfiable: // all of it is there, or it is wrong
+		return nil
 	case http.StatusPartialContent:
 	case http.StatusOK: // the server starts from the beginning
 		if err := f.Truncate(0); err != nil {
-			return fmt.Errorf("write %s: %w", part, cause(err))
+			return fmt.Errorf("write %s: %w", f.Name(), cause(err))
 		}
 		have = 0
-	case http.StatusRequestedRangeNotSatisfiable: // all of it is there, or it is wrong
 	default:
-		return fmt.Errorf("get %s: %s", url, resp.Status)
+		return &refused{address, resp.Status, resp.StatusCode}
 	}
-	if resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
-		total := int64(-1)
-		if resp.ContentLength >= 0 {
-			total = have + resp.ContentLength
+	total := int64(-1)
+	if resp.ContentLength >= 0 {
+		total = have + resp.ContentLength
+	}
+	w := &counter{f, path.Base(address), have, total, func(name string, done, total int64) {
+		stall.Reset(o.patience)
+		if o.Progress != nil {
+			o.Progress(name, done, total)
 		}
-		w := &counter{f, path.Base(url), have, total, progress}
-		if _, err := io.Copy(w, resp.Body); err != nil {
-			return fmt.Errorf("get %s: after %d bytes: %w; run the command again to go on", url, w.done, err)
-		}
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", part, cause(err))
-	}
-	if err := check(part, sum); err != nil {
-		os.Remove(part)
-		return fmt.Errorf("get %s: %w", url, err)
-	}
-	if err := os.Rename(part, to); err != nil {
-		return fmt.Errorf("write %s: %w", to, err)
+	}}
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("get %s: after %d bytes: %w; run the command again to go on", address, w.done, why(err))
 	}
 	return nil
+}
+
+// unwrapURL strips the address an error of package http repeats.
+func unwrapURL(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
 }
 
 // counter reports what passes through it.
@@ -194,9 +219,7 @@ type counter struct {
 func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	c.done += int64(n)
-	if c.progress != nil {
-		c.progress(c.name, c.done, c.total)
-	}
+	c.progress(c.name, c.done, c.total)
 	return n, err
 }
 
@@ -228,48 +251,49 @@ func check(path, sum string) error {
 	return nil
 }
 
-// unpack writes the *.bin of a .tar.gz into a folder, whatever folder they lie in
-// there.
-func unpack(archive, dir string) error {
-	f, err := os.Open(archive)
-	if err != nil {
-		return cause(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		return err
-	}
-	found := 0
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			break
-		}
+// complete reports which of the files of a folder, whose names end in suffix too, is missing or
+// has another size.
+func complete(dir, suffix string, files []unpacked) error {
+	for _, f := range files {
+		info, err := os.Stat(filepath.Join(dir, f.name+suffix))
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", f.name, cause(err))
 		}
-		name := path.Base(h.Name)
-		if h.Typeflag != tar.TypeReg || !strings.HasSuffix(name, ".bin") || !fs.ValidPath(name) {
-			continue
+		if info.Size() != f.size {
+			return fmt.Errorf("%s is %d bytes, want %d", f.name, info.Size(), f.size)
 		}
-		to := filepath.Join(dir, name)
-		out, err := os.Create(to + ".part")
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(out, r)
-		if err = errors.Join(err, out.Close()); err != nil {
-			os.Remove(to + ".part")
-			return err
-		}
-		if err := os.Rename(to+".part", to); err != nil {
-			return err
-		}
-		found++
-	}
-	if found == 0 {
-		return errors.New("no *.bin in it")
 	}
 	return nil
+}
+
+// unpack writes the files wanted of a .tar.gz into a folder, whatever folder they lie in
+// there: all of them, once they are whole, or none.
+func unpack(archive, dir string, wanted []unpacked) error {
+	const suffix = ".part"
+	defer func() {
+		for _, f := range wanted {
+			os.Remove(filepath.Join(dir, f.name+suffix))
+		}
+	}()
+	err := eachBin(archive, func(name string, r io.Reader) error {
+		i := slices.IndexFunc(wanted, func(f unpacked) bool { return f.name == name })
+		if i < 0 {
+			return nil
+		}
+		out, err := os.Create(filepath.Join(dir, name+suffix))
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(out, io.LimitReader(r, wanted[i].size+1))
+		return errors.Join(err, out.Sync(), out.Close())
+	})
+	if err == nil {
+		err = complete(dir, suffix, wanted)
+	}
+	for _, f := range wanted {
+		if err == nil {
+			err = os.Rename(filepath.Join(dir, f.name+suffix), filepath.Join(dir, f.name))
+		}
+	}
+	return err
 }

@@ -78,11 +78,92 @@ func TestFetch(t *testing.T) {
 	// A wrong beginning shows in the checksum, and the next try starts afresh.
 	os.Remove(filepath.Join(dir, "a.gz"))
 	os.WriteFile(filepath.Join(dir, "a.gz.part"), []byte("wrong"), 0o644)
-	if err := Fetch(context.Background(), "test", dir, o); err == nil || !strings.Contains(err.Error(), "checksum") {
+	o.pause = time.Millisecond
+	if err := Fetch(context.Background(), "test", dir, o); err != nil {
 		t.Errorf("wrong beginning: %v", err)
 	}
-	if err := Fetch(context.Background(), "test", dir, o); err != nil {
-		t.Errorf("second try: %v", err)
+	with(t, collection{base: base, files: []download{{"a.gz", sum(b)}}})
+	os.Remove(filepath.Join(dir, "a.gz"))
+	if err := Fetch(context.Background(), "test", dir, o); err == nil || !strings.Contains(err.Error(), "checksum") {
+		t.Errorf("another file: %v", err)
+	}
+}
+
+// A server that fails now and then, breaks off, or stops sending is tried again; what has
+// arrived is kept; then the mirrors are tried.
+func TestFetchTriesAgain(t *testing.T) {
+	text := bytes.Repeat([]byte("0123456789"), 1000)
+	for name, c := range map[string]struct {
+		answer func(w http.ResponseWriter, r *http.Request, n int) // n from 1
+		asked  int                                                 // requests to the first address
+		mirror bool
+		says   string // error if the mirror has nothing either
+	}{
+		"busy once": {func(w http.ResponseWriter, r *http.Request, n int) {
+			if n == 1 {
+				http.Error(w, "busy", http.StatusServiceUnavailable)
+				return
+			}
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+		}, 2, false, ""},
+		"broken off twice": {func(w http.ResponseWriter, r *http.Request, n int) {
+			if n < 3 {
+				if want := "bytes=1000-"; n == 2 && r.Header.Get("Range") != want {
+					t.Errorf("range %q, want %q", r.Header.Get("Range"), want)
+				}
+				w.Header().Set("Content-Length", "9000")
+				w.WriteHeader(map[int]int{1: http.StatusOK, 2: http.StatusPartialContent}[n])
+				w.Write(text[:1000])
+				w.(http.Flusher).Flush()
+				panic(http.ErrAbortHandler)
+			}
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+		}, 3, false, ""},
+		"stalls": {func(w http.ResponseWriter, r *http.Request, n int) {
+			w.Header().Set("Content-Length", "10000")
+			if n > 1 {
+				w.WriteHeader(http.StatusPartialContent)
+			}
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}, 3, true, "nothing arrives any more"},
+		"gone":    {func(w http.ResponseWriter, r *http.Request, n int) { http.NotFound(w, r) }, 1, true, "404"},
+		"damaged": {func(w http.ResponseWriter, r *http.Request, n int) { w.Write(text[:77]) }, 3, true, "checksum"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := 0
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked++
+				c.answer(w, r, asked)
+			}))
+			defer s.Close()
+			mirror, _ := local(t, map[string][]byte{"a": text})
+			with(t, collection{base: s.URL, mirrors: []string{mirror}, files: []download{{"a", sum(text)}}})
+			o := FetchOptions{pause: time.Millisecond, patience: 100 * time.Millisecond}
+			dir := t.TempDir()
+			if err := Fetch(context.Background(), "test", dir, o); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := os.ReadFile(filepath.Join(dir, "a")); !bytes.Equal(got, text) {
+				t.Error("the file differs")
+			}
+			if asked != c.asked {
+				t.Errorf("asked %d times, want %d", asked, c.asked)
+			}
+			if !c.mirror {
+				return
+			}
+			with(t, collection{base: s.URL, mirrors: []string{mirror}, files: []download{{"b", sum(text)}}})
+			err := Fetch(context.Background(), "test", t.TempDir(), o)
+			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), mirror+"/b: 404") {
+				t.Errorf("both fail: %v", err)
+			}
+			asked = 0
+			o.Base = s.URL // named by the user: no mirrors
+			if err := Fetch(context.Background(), "test", t.TempDir(), o); err == nil || strings.Contains(err.Error(), mirror) || asked != c.asked {
+				t.Errorf("without mirrors: %v, asked %d times", err, asked)
+			}
+		})
 	}
 }
 
@@ -102,29 +183,55 @@ func TestFetchErrors(t *testing.T) {
 	}
 }
 
-func TestFetchUnpacks(t *testing.T) {
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
+// packed returns a .tar.gz.
+func packed(files map[string]string) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
 	w := tar.NewWriter(z)
-	for name, text := range map[string]string{"set/x.bin": "data", "set/readme.html": "no", "../../evil.bin": "inside"} {
+	for name, text := range files {
 		w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(text))})
 		w.Write([]byte(text))
 	}
 	w.Close()
 	z.Close()
-	base, _ := local(t, map[string][]byte{"set.tar.gz": packed.Bytes()})
-	with(t, collection{base: base, files: []download{{"set.tar.gz", sum(packed.Bytes())}}, unpack: true, already: []string{"x.bin"}})
+	return b.Bytes()
+}
+
+func TestFetchUnpacks(t *testing.T) {
+	b := packed(map[string]string{"set/x.bin": "data", "set/readme.html": "no", "../../evil.bin": "outside", "y.bin": "more"})
+	base, _ := local(t, map[string][]byte{"set.tar.gz": b})
+	c := collection{base: base, files: []download{{"set.tar.gz", sum(b)}}, unpack: []unpacked{{"x.bin", 4}, {"y.bin", 4}}}
+	with(t, c)
 	dir := t.TempDir()
+	fetched := 0
+	o := FetchOptions{Progress: func(string, int64, int64) { fetched++ }, pause: time.Millisecond}
 	for range 2 { // the second time everything is there
-		if err := Fetch(context.Background(), "test", dir, FetchOptions{}); err != nil {
+		if err := Fetch(context.Background(), "test", dir, o); err != nil {
 			t.Fatal(err)
 		}
 	}
 	names, _ := filepath.Glob(filepath.Join(dir, "*"))
-	if len(names) != 2 || filepath.Base(names[0]) != "evil.bin" || filepath.Base(names[1]) != "x.bin" {
-		t.Errorf("unpacked %v", names)
+	if len(names) != 2 || filepath.Base(names[0]) != "x.bin" || filepath.Base(names[1]) != "y.bin" || fetched != 1 {
+		t.Errorf("unpacked %v, fetched %d times", names, fetched)
 	}
 	if b, _ := os.ReadFile(filepath.Join(dir, "x.bin")); string(b) != "data" {
 		t.Errorf("x.bin holds %q", b)
+	}
+	// A file that was cut short is fetched again.
+	os.Truncate(filepath.Join(dir, "x.bin"), 2)
+	if err := Fetch(context.Background(), "test", dir, o); err != nil || fetched != 2 {
+		t.Errorf("cut file: %v, fetched %d times", err, fetched)
+	}
+	// An archive that lacks something leaves nothing.
+	for name, files := range map[string][]unpacked{"z.bin": {{"x.bin", 4}, {"z.bin", 4}}, "y.bin is 4 bytes, want 5": {{"x.bin", 4}, {"y.bin", 5}}, "y.bin is 4 bytes, want 3": {{"x.bin", 4}, {"y.bin", 3}}} {
+		c.unpack = files
+		with(t, c)
+		dir := t.TempDir()
+		if err := Fetch(context.Background(), "test", dir, o); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if names, _ := filepath.Glob(filepath.Join(dir, "*.bin*")); len(names) != 0 {
+			t.Errorf("%s: left %v", name, names)
+		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 )
 
 // MNIST reads the four files of MNIST, or of any set in its format, from a folder:
-// train-images-idx3-ubyte, train-labels-idx1-ubyte and the same of t10k, each
-// plain or with .gz (LeCun, Cortes and Burges 1998).
+// train-images-idx3-ubyte, train-labels-idx1-ubyte and the same of t10k, or with a dot
+// before idx, each plain or with .gz (LeCun, Cortes and Burges 1998).
 func MNIST(dir string) (*ImageSet, error) {
 	set := &ImageSet{Classes: strings.Split("0123456789", "")}
 	for _, part := range []struct {
@@ -61,6 +61,12 @@ func readIDX(dir, part string) (*Images, error) {
 // idxFile reads an IDX file of bytes with so many dimensions.
 func idxFile(dir, name string, want int) (values []byte, dims []int, err error) {
 	b, path, err := readMaybeGzip(dir, name)
+	if errors.Is(err, fs.ErrNotExist) { // some copies are named train-images.idx3-ubyte
+		var other error
+		if b, path, other = readMaybeGzip(dir, strings.Replace(name, "-idx", ".idx", 1)); !errors.Is(other, fs.ErrNotExist) {
+			err = other
+		}
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,67 +92,6 @@ func idxFile(dir, name string, want int) (values []byte, dims []int, err error) 
 		return nil, nil, fmt.Errorf("%s: %d bytes of data for dimensions %v: the file is cut short or damaged", path, len(values), dims)
 	}
 	return values, dims, nil
-}
-
-// cifarClasses are the classes of CIFAR-10 by label.
-const cifarClasses = "airplane automobile bird cat deer dog frog horse ship truck"
-
-// CIFAR10 reads the binary version of CIFAR-10 from a folder: every
-// data_batch_*.bin for training, and test_batch.bin or else every test_batch*.bin for
-// testing, each plain or with .gz (Krizhevsky 2009).
-func CIFAR10(dir string) (*ImageSet, error) {
-	set := &ImageSet{Classes: strings.Fields(cifarClasses)}
-	for _, part := range []struct {
-		pattern string
-		to      **Images
-	}{{"data_batch_", &set.Train}, {"test_batch", &set.Test}} {
-		m, err := readCIFAR(dir, part.pattern)
-		if err != nil {
-			return nil, fmt.Errorf("data: CIFAR-10: %w", err)
-		}
-		*part.to = m
-	}
-	return set, nil
-}
-
-func readCIFAR(dir, prefix string) (*Images, error) {
-	m := &Images{C: 3, H: 32, W: 32, Mean: []float32{0.4914, 0.4822, 0.4465}, Deviation: []float32{0.2470, 0.2435, 0.2616}}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", dir, cause(err))
-	}
-	var names []string
-	for _, e := range entries {
-		name := strings.TrimSuffix(e.Name(), ".gz")
-		if strings.HasPrefix(name, prefix) && strings.HasSuffix(name, ".bin") && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("%s: no %s*.bin or %s*.bin.gz", dir, prefix, prefix)
-	}
-	if whole := prefix + ".bin"; slices.Contains(names, whole) {
-		names = []string{whole} // parts of the test set may lie beside it
-	}
-	slices.Sort(names)
-	record := 1 + m.Size()
-	for _, name := range names {
-		b, path, err := readMaybeGzip(dir, name)
-		if err != nil {
-			return nil, err
-		}
-		if len(b) == 0 || len(b)%record != 0 {
-			return nil, fmt.Errorf("%s: %d bytes, not a multiple of records of %d: the file is cut short or damaged", path, len(b), record)
-		}
-		for i := 0; i < len(b); i += record {
-			if b[i] > 9 {
-				return nil, fmt.Errorf("%s: label %d in record %d", path, b[i], i/record)
-			}
-			m.Labels = append(m.Labels, b[i])
-			m.Pixels = append(m.Pixels, b[i+1:i+record]...)
-		}
-	}
-	return m, nil
 }
 
 // mostBytes bounds what a packed file may unpack to.

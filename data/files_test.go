@@ -73,6 +73,52 @@ func TestMNISTPlainAndGzip(t *testing.T) {
 	}
 }
 
+// Some copies write a dot for the first hyphen.
+func TestMNISTOtherNames(t *testing.T) {
+	dir := tinyMNIST(t)
+	for _, name := range []string{"train-images", "t10k-labels"} {
+		for _, suffix := range []string{"", ".gz"} {
+			n := name[len(name)-6:]
+			d := map[string]string{"images": "3", "labels": "1"}[n]
+			os.Rename(filepath.Join(dir, name+"-idx"+d+"-ubyte"+suffix), filepath.Join(dir, name+".idx"+d+"-ubyte"+suffix))
+		}
+	}
+	if set, err := MNIST(dir); err != nil || set.Train.Len() != 3 || set.Test.Labels[0] != 9 {
+		t.Errorf("%v", err)
+	}
+	os.Remove(filepath.Join(dir, "train-images.idx3-ubyte"))
+	if _, err := MNIST(dir); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "train-images-idx3-ubyte") {
+		t.Errorf("neither name: %v", err)
+	}
+}
+
+// CIFAR-10 lies in the folder, in the one its archive makes, or in the archive.
+func TestCIFARPlaces(t *testing.T) {
+	record := strings.Repeat("\x07", 3073)
+	files := map[string]string{
+		"cifar-10-batches-bin/data_batch_1.bin": record + record, "cifar-10-batches-bin/data_batch_2.bin": record,
+		"cifar-10-batches-bin/test_batch.bin": record, "cifar-10-batches-bin/readme.html": "x",
+	}
+	folder := map[string][]byte{}
+	for name, text := range files {
+		folder[name] = []byte(text)
+	}
+	dir := put(t, t.TempDir(), folder)
+	archive := put(t, t.TempDir(), map[string][]byte{"cifar-10-binary.tar.gz": packed(files)})
+	for _, path := range []string{dir, filepath.Join(dir, "cifar-10-batches-bin"), archive, filepath.Join(archive, "cifar-10-binary.tar.gz")} {
+		if set, err := CIFAR10(path); err != nil || set.Train.Len() != 3 || set.Test.Len() != 1 {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	b := packed(files)
+	for says, b := range map[string][]byte{"cut short": b[:len(b)-5], "": []byte("text"), "data_batch_": packed(nil), "not a multiple": packed(map[string]string{"data_batch_1.bin": "abc"})} {
+		dir := put(t, t.TempDir(), map[string][]byte{"cifar-10-binary.tar.gz": b})
+		if _, err := CIFAR10(dir); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "cifar-10-binary.tar.gz") {
+			t.Errorf("%q: %v", says, err)
+		}
+	}
+}
+
 func TestMNISTErrors(t *testing.T) {
 	for _, c := range []struct {
 		name, file string

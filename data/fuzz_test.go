@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -97,6 +98,23 @@ func FuzzPhotoPosition(f *testing.F) {
 		}
 		if x, _ := b.Next(); x == nil {
 			t.Errorf("no batch: %v", b.Err())
+		}
+	})
+}
+
+// FuzzCIFAR10Archive feeds archives of any bytes to the reader.
+func FuzzCIFAR10Archive(f *testing.F) {
+	record := strings.Repeat("\x01", 3073)
+	b := packed(map[string]string{"a/data_batch_1.bin": record, "a/test_batch.bin": record})
+	f.Add(b)
+	f.Add(b[:len(b)/2])
+	f.Add(packed(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, cifarArchive), b)
+		set, err := CIFAR10(dir)
+		if err == nil {
+			whole(t, set)
 		}
 	})
 }

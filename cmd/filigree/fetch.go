@@ -25,7 +25,8 @@ func (fetchCommand) Help() string {
   filigree fetch mnist
   filigree fetch cifar10 --dir /data/cifar10
 
-Files are verified by checksum. A download that was broken off goes on where it stopped.`
+Files are verified by checksum. A download that stalls or breaks off is tried again, from another
+address where there is one, and goes on where it stopped, also at the next call.`
 }
 
 // Run downloads.
