@@ -41,7 +41,7 @@ func (m Magnitude) Step(step int, ws []Weight) []Change {
 }
 
 func (m Magnitude) gradual() gradual {
-	return gradual{m.Sparsity, m.Distribution, m.Structure, m.Schedule, m.Global}
+	return gradual(m)
 }
 
 // RandomPruning prunes by the schedule of [Magnitude], but what goes is drawn at random:
