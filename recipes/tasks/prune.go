@@ -37,6 +37,9 @@ func Prune(path, out string, s Settings) (*Model, error) {
 		return nil, fmt.Errorf("tasks: %s cannot prune without training: magnitude and random can", s.Method)
 	}
 	ps := nn.Params(m.Net)
+	if err := checkKeep(s.Keep, ps); err != nil {
+		return nil, err
+	}
 	for _, p := range ps {
 		if p.Prunable {
 			p.SetDense()

@@ -45,6 +45,9 @@ func Run(ctx context.Context, task string, s Settings, out IO) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := checkPaths(task, s); err != nil {
+		return Result{}, err
+	}
 	if out.Dir == "" {
 		out.Dir = train.DefaultPath(Root, task, s.Seed, time.Now())
 	}
@@ -127,6 +130,23 @@ func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkp
 		return Result{Run: dir.Path}, err
 	}
 	return result, dir.WriteResult(result.relative())
+}
+
+// checkPaths reports what is wrong with the models a run starts from.
+func checkPaths(task string, s Settings) error {
+	for flag, path := range map[string]string{"ticket": s.Ticket, "init": s.Init} {
+		if path == "" {
+			continue
+		}
+		m, err := Open(path)
+		if err != nil {
+			return fmt.Errorf("--%s: %w", flag, err)
+		}
+		if m.Task != task {
+			return fmt.Errorf("tasks: --%s %s: it is of %s, not %s", flag, path, m.Task, task)
+		}
+	}
+	return nil
 }
 
 // findTicket prunes a run of its own, inside the run that needs a topology and was given

@@ -115,7 +115,7 @@ func (s *Settings) Validate() error {
 		oneOf("schedule", s.Schedule, "constant", "cosine", "step"),
 		within("sparsity", s.Sparsity, 0, 1, true),
 		within("drop-fraction", s.DropFraction, 0, 1, true),
-		within("begin", s.Begin, 0, s.Until, false), within("until", s.Until, 0, 1, false),
+		within("begin", s.Begin, 0, 1, false), within("until", s.Until, 0, 1, false),
 		within("penalty", s.Penalty, 0, 1e6, false), within("threshold", s.Threshold, 0, 8, false),
 		within("multiplier", s.Multiplier, 0.01, 1000, false),
 		within("rate", s.Rate, 0, math.MaxFloat32, false),
@@ -138,6 +138,9 @@ func (s *Settings) Validate() error {
 	}
 	if photos := vision.Architectures()[1:]; s.Arch != "" && !slices.Contains(photos, s.Arch) {
 		return fmt.Errorf("--arch %s: not one of %s", s.Arch, strings.Join(photos, ", "))
+	}
+	if starts := []string{"magnitude", "random", "variational", "l0", "lottery", "scratch"}; s.Begin > s.Until && slices.Contains(starts, s.Method) {
+		return fmt.Errorf("--begin %v: must not be after --until %v", s.Begin, s.Until)
 	}
 	if s.Distribution == "global" && s.Method != "magnitude" && s.Method != "snip" && s.Method != "lottery" && s.Method != "scratch" {
 		return fmt.Errorf("--distribution global: only magnitude, snip, lottery and scratch rank over all layers, not %s", s.Method)

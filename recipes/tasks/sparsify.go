@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seed073b5613/filigree/nn"
@@ -16,6 +17,9 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 	s := j.config.Settings
 	distribution, err := distributionOf(s)
 	if err != nil {
+		return err
+	}
+	if err := checkKeep(s.Keep, ps); err != nil {
 		return err
 	}
 	R, err := sparse.ParseBlock(s.Block)
@@ -86,9 +90,6 @@ func (j *job) topologyOf(path string) (map[string]*sparse.Mask, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Task != j.config.Task {
-		return nil, fmt.Errorf("tasks: --ticket %s: it is of %s, not %s", path, m.Task, j.config.Task)
-	}
 	masks := map[string]*sparse.Mask{}
 	for _, p := range nn.Params(m.Net) {
 		if p.Sparse != nil || p.Mask != nil {
@@ -120,6 +121,25 @@ func distributionOf(s Settings) (prune.Distribution, error) {
 	}
 	keep := nn.Match(strings.Split(s.Keep, ",")...)
 	return prune.Pin(d, func(name string) (float64, bool) { return 0, keep(name) }), nil
+}
+
+// checkKeep reports a name that fits no layer.
+func checkKeep(keep string, ps []*nn.Param) error {
+	if keep == "" {
+		return nil
+	}
+	var layers []string
+	for _, p := range ps {
+		if p.Prunable {
+			layers = append(layers, p.Name)
+		}
+	}
+	for _, name := range strings.Split(keep, ",") {
+		if !slices.ContainsFunc(layers, nn.Match(name)) {
+			return fmt.Errorf("tasks: --keep %s: no layer fits; there are %s", name, strings.Join(layers, ", "))
+		}
+	}
+	return nil
 }
 
 // dropOf returns how the share of exchanged weights falls.
