@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/seed073b5613/filigree/kernel"
+	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/sparse"
 )
 
@@ -104,13 +105,25 @@ func (l *L0) Sample(step int, ws []Weight) {
 
 // times multiplies the weights of each block by its gate.
 func (l *L0) times(w Weight, z []float32) {
-	M, K := matrixShape(w.Param)
-	R := l.Structure.rows()
+	eachRow(w.Param, l.Structure.rows(), func(weights, gates span) {
+		line := w.Dense.Data[weights.lo:weights.hi]
+		kernel.Mul(line, line, z[gates.lo:gates.hi])
+	})
+}
+
+// span is a range of an array.
+type span struct{ lo, hi int }
+
+// eachRow calls f with the ranges of each row's weights and of their blocks' gates; of
+// single weights, once with all.
+func eachRow(p *nn.Param, R int, f func(weights, gates span)) {
+	M, K := matrixShape(p)
+	if R == 1 {
+		f(span{0, M * K}, span{0, M * K})
+		return
+	}
 	for row := range M {
-		line, gates := w.Dense.Data[row*K:][:K], z[row/R*K:][:K]
-		for j := range line {
-			line[j] *= gates[j]
-		}
+		f(span{row * K, (row + 1) * K}, span{row / R * K, (row/R + 1) * K})
 	}
 }
 
@@ -120,17 +133,15 @@ func (l *L0) Gather(step int, ws []Weight) {
 	lambda := l.weight(step)
 	R := l.Structure.rows()
 	for i, w := range ws {
-		M, K := matrixShape(w.Param)
 		copy(w.Dense.Data, l.stored[i])
 		theta, g := w.Dense.Data, w.Grad.Data
 		z, slope, a, da := l.gate[i], l.slope[i], l.gates[i].Dense.Data, l.gates[i].Grad.Data
-		for row := range M {
-			for j := range K {
-				at, gate := row*K+j, row/R*K+j
-				da[gate] += g[at] * theta[at] * slope[gate]
-				g[at] *= z[gate]
-			}
-		}
+		kernel.Mul(theta, theta, g)
+		eachRow(w.Param, R, func(weights, gates span) { // of θ·g, for the moment, and of g
+			kernel.MulAdd(da[gates.lo:gates.hi], theta[weights.lo:weights.hi], slope[gates.lo:gates.hi])
+			kernel.Mul(g[weights.lo:weights.hi], g[weights.lo:weights.hi], z[gates.lo:gates.hi])
+		})
+		copy(theta, l.stored[i])
 		chunks(len(da), func(lo, hi int, room *[3][chunkSize]float32) {
 			open := room[0][:hi-lo]
 			for j := range open {

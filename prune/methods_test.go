@@ -346,6 +346,42 @@ func TestGrowInit(t *testing.T) {
 	}
 }
 
+// With a gradient step, new weights are that far down their gradient.
+func TestGrowAlongGradient(t *testing.T) {
+	for _, c := range []struct {
+		rows     int
+		sparsity float64
+	}{{1, 0.8}, {4, 0.8}, {4, 0.2}} { // sparse, blocks, blocks under a mask
+		rng := newRand(9)
+		ws := Weights([]*nn.Param{param("a", rng, 64, 100)})
+		r := &RigL{Rewiring: Rewiring{Sparsity: c.sparsity, Until: 10, Every: 1, Distribution: Even, Drop: ConstantDrop(0.3), Structure: Structure{c.rows}}, GradientStep: 0.5}
+		if err := r.Begin(ws, rng); err != nil {
+			t.Fatal(err)
+		}
+		_, existed := plain(ws[0].Param)
+		r.Prepare(0, ws)
+		g := noise(rng, 6400)
+		gradient(ws[0].Param, g)
+		r.Step(0, ws)
+		after, exists := plain(ws[0].Param)
+		n := 0
+		for i := range after {
+			if exists[i] && !existed[i] {
+				n++
+				if after[i] != -0.5*g[i] {
+					t.Fatalf("%d rows: weight %d starts at %g, its gradient is %g", c.rows, i, after[i], g[i])
+				}
+			}
+		}
+		if n < 100 {
+			t.Errorf("%d rows: only %d new weights", c.rows, n)
+		}
+	}
+	if err := (&RigL{Rewiring: Rewiring{Sparsity: 0.5, Until: 1}, Init: GrowNormal, GradientStep: 1}).Begin(nil, newRand(1)); err == nil {
+		t.Error("two ways to start new weights were taken")
+	}
+}
+
 // A method goes on from its state as if it had not stopped.
 func TestMethodsResume(t *testing.T) {
 	for name, make := range map[string]func() Method{

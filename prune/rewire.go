@@ -124,6 +124,8 @@ type update struct {
 	grow  best
 	drop  []uint32
 	grown []uint32 // once all rows were seen
+
+	slopes map[uint32][]float32 // gradients of candidates, where they are needed
 }
 
 // start decides what is dropped, to make way for so many others.

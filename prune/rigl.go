@@ -22,6 +22,10 @@ type RigL struct {
 	Init     GrowInit // values of new weights; nil: zero
 	AlsoStep bool     // let the optimizer take its step on the batch of an update, too
 
+	// GradientStep, if not 0, starts new weights with a step of this size against the
+	// gradient they were chosen by, -GradientStep·∂L/∂θ. Init must be nil then.
+	GradientStep float64
+
 	updates []update // under way, one a weight, from Prepare to Step
 }
 
@@ -83,7 +87,12 @@ func setEntries(p *nn.Param, keys []uint32, value func() float32) {
 }
 
 // Begin draws a random topology.
-func (r *RigL) Begin(ws []Weight, rng *rand.Rand) error { return r.begin("RigL", ws, rng) }
+func (r *RigL) Begin(ws []Weight, rng *rand.Rand) error {
+	if r.Init != nil && r.GradientStep != 0 {
+		return fmt.Errorf("prune: RigL: new weights start by Init or by a gradient step of %v, not by both", r.GradientStep)
+	}
+	return r.begin("RigL", ws, rng)
+}
 
 // WantsDense reports whether the topology is updated at this step.
 func (r *RigL) WantsDense(step int) bool { return r.cadence.Due(step) }
@@ -101,6 +110,9 @@ func (r *RigL) Prepare(step int, ws []Weight) {
 		}
 		n, _ := entries(w.Param)
 		r.updates[i] = update{p: w.Param, k: r.exchanged(n, step)}
+		if r.GradientStep != 0 {
+			r.updates[i].slopes = map[uint32][]float32{}
+		}
 		w.Scan = r.updates[i].scan
 	}
 }
@@ -121,9 +133,42 @@ func (u *update) scan(row int, g []float32) {
 	}
 	if u.k > 0 {
 		u.offer(row, R, K, g)
+		u.remember(row, R, K, g)
 	}
 	if u.rows == M {
 		u.close()
+	}
+}
+
+// remember keeps the gradients of the present candidates among rows just offered, where
+// new weights are to start by them.
+func (u *update) remember(row, R, K int, g []float32) {
+	if u.slopes == nil {
+		return
+	}
+	for _, rank := range u.grow.ranks {
+		key := ^uint32(rank)
+		first := int(key) / K * R // of its rows
+		if first < row || first >= row+len(g)/K {
+			continue
+		}
+		var slope []float32
+		for i := first; i < min(first+R, row+len(g)/K); i++ {
+			slope = append(slope, g[(i-row)*K+int(key)%K])
+		}
+		u.slopes[key] = slope
+	}
+}
+
+// descend starts new entries with a step against their gradients.
+func (u *update) descend(entries []uint32, step float32) {
+	for _, key := range entries {
+		slope := u.slopes[key]
+		setEntries(u.p, []uint32{key}, func() float32 {
+			v := -step * slope[0]
+			slope = slope[1:]
+			return v
+		})
 	}
 }
 
@@ -146,8 +191,11 @@ func (r *RigL) Step(step int, ws []Weight) []Change {
 			panic(fmt.Sprintf("prune: RigL: %s: %d rows of the dense gradient were seen, it has %d", w.Name, u.rows, M))
 		}
 		c, grown := u.finish()
-		if r.Init != nil {
+		switch {
+		case r.Init != nil:
 			r.Init(w.Param, grown, rand.New(r.random))
+		case r.GradientStep != 0:
+			u.descend(grown, float32(r.GradientStep))
 		}
 		changes = append(changes, c)
 	}

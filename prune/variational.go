@@ -37,6 +37,7 @@ const (
 	vdK1, vdK2, vdK3 = 0.63576, 1.87320, 1.48695
 	vdFirst          = -10 // log σ² at first
 	vdClip           = 8
+	vdLeast, vdMost  = 3.3546263e-4, 2980.958 // e^-8, e^8
 )
 
 // Begin makes all weights random, hardly at first.
@@ -80,9 +81,13 @@ func (v *Variational) Sample(step int, ws []Weight) {
 		theta, gate := w.Dense.Data, v.gates[i].Dense.Data
 		chunks(len(theta), func(lo, hi int, room *[3][chunkSize]float32) {
 			square, variance := room[0][:hi-lo], x.Values[lo:hi]
-			logAlphas(variance, square, theta[lo:hi], gate[lo:hi])
-			kernel.Exp(variance, variance)
-			kernel.Mul(variance, variance, square)
+			for j, v := range theta[lo:hi] {
+				square[j] = v*v + 1e-8
+			}
+			kernel.Exp(variance, gate[lo:hi])
+			for j, s := range square { // log α held to [-8, 8]
+				variance[j] = min(max(variance[j], vdLeast*s), vdMost*s)
+			}
 		})
 		if w.Local {
 			w.Variance = x

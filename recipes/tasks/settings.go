@@ -27,7 +27,7 @@ type Settings struct {
 	Every        int     `json:"every" group:"Sparsity" help:"Steps between changes of the topology."`
 	DropFraction float64 `json:"drop_fraction" group:"Sparsity" help:"set, snfs, rigl: share of a layer's weights exchanged at the first change."`
 	DropSchedule string  `json:"drop_schedule" group:"Sparsity" help:"set, snfs, rigl: how that share falls: cosine, constant, linear or cubic."`
-	GrowInit     string  `json:"grow_init" group:"Sparsity" help:"rigl: values of new weights: zero, normal, uniform or shuffled."`
+	GrowInit     string  `json:"grow_init" group:"Sparsity" help:"rigl: values of new weights: zero, normal, uniform, shuffled or gradient (a step against it at the highest learning rate)."`
 	Redistribute bool    `json:"redistribute" group:"Sparsity" help:"snfs: move weights between layers."`
 	Penalty      float64 `json:"penalty" group:"Sparsity" help:"variational, l0: weight of the penalty, in units of one over the number of training samples; 0 for 1 (variational) or one that is steered towards the sparsity (l0)."`
 	Threshold    float64 `json:"threshold" group:"Sparsity" help:"variational: with a penalty of its own, weights of at least this log alpha go; else as many as the sparsity takes."`
@@ -109,7 +109,7 @@ func (s *Settings) Validate() error {
 		oneOf("method", s.Method, Methods...),
 		oneOf("distribution", s.Distribution, "erk", "er", "uniform", "even", "global"),
 		oneOf("drop-schedule", s.DropSchedule, "cosine", "constant", "linear", "cubic"),
-		oneOf("grow-init", s.GrowInit, "zero", "normal", "uniform", "shuffled"),
+		oneOf("grow-init", s.GrowInit, "zero", "normal", "uniform", "shuffled", "gradient"),
 		oneOf("block", s.Block, sparse.BlockNames...),
 		oneOf("optimizer", s.Optimizer, "sgd", "adam", "adamw"),
 		oneOf("schedule", s.Schedule, "constant", "cosine", "step"),

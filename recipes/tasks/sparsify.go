@@ -59,7 +59,11 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 		j.method = &prune.SNFS{Rewiring: rewiring, Redistribute: s.Redistribute}
 	case "rigl":
 		init := map[string]prune.GrowInit{"normal": prune.GrowNormal, "uniform": prune.GrowUniform, "shuffled": prune.GrowShuffled}
-		j.method = &prune.RigL{Rewiring: rewiring, Init: init[s.GrowInit]}
+		rigl := &prune.RigL{Rewiring: rewiring, Init: init[s.GrowInit]}
+		if s.GrowInit == "gradient" {
+			rigl.GradientStep = s.Rate
+		}
+		j.method = rigl
 	case "magnitude":
 		j.method = prune.Magnitude{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Schedule: schedule, Global: global}
 	case "random":
