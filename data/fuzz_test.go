@@ -66,7 +66,7 @@ func FuzzPhoto(f *testing.F) {
 		if c, _, err := image.DecodeConfig(bytes.NewReader(b)); err == nil && c.Width*c.Height > 1<<20 {
 			return
 		}
-		if d.decode(b) != nil {
+		if d.decode(b, nil) != nil {
 			return
 		}
 		p := &d.pic

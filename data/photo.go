@@ -34,18 +34,20 @@ type picture struct {
 
 // decoder reads image files. Its room is reused.
 type decoder struct {
-	file []byte
-	pic  picture
+	file  []byte
+	plain jpegFile
+	pic   picture
 }
 
 // read decodes a JPEG or PNG file; which of the two it is its first bytes tell. The
 // orientation an EXIF header asks for is ignored, and what is transparent is black. The
-// picture is good until the next call. Errors begin with the path.
-func (d *decoder) read(path string) (*picture, error) {
+// picture is good until the next call, in the crop that choose returns for its width and
+// height; nil chooses all. Errors begin with the path.
+func (d *decoder) read(path string, choose func(w, h int) crop) (*picture, error) {
 	if err := d.load(path); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, cause(err))
 	}
-	if err := d.decode(d.file); err != nil {
+	if err := d.decode(d.file, choose); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &d.pic, nil
@@ -77,7 +79,17 @@ func (d *decoder) load(path string) error {
 	return err
 }
 
-func (d *decoder) decode(b []byte) error {
+func (d *decoder) decode(b []byte, choose func(w, h int) crop) error {
+	if bytes.HasPrefix(b, []byte("\xff\xd8")) && d.plain.read(b) == nil {
+		x0, y0, x1, y1 := 0, 0, d.plain.w, d.plain.h
+		if choose != nil {
+			x0, y0, x1, y1 = choose(x1, y1).window(x1, y1)
+		}
+		if d.plain.decode(x0, y0, x1, y1) == nil {
+			d.pic = d.plain.picture()
+			return nil
+		}
+	}
 	config, whole := jpeg.DecodeConfig, jpeg.Decode
 	switch {
 	case bytes.HasPrefix(b, []byte("\xff\xd8")):

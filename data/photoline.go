@@ -47,17 +47,19 @@ func (b *photoBatch) put(d *photoRoom, j int) error {
 	var last error
 	for k := range tries {
 		i := (image + k) % b.photos.Len()
-		pic, err := d.open(b.photos, i)
+		choose := func(w, h int) crop {
+			if b.random == nil {
+				return centreCrop(w, h, b.side)
+			}
+			return b.random(image, w, h)
+		}
+		pic, err := d.open(b.photos, i, choose)
 		if err != nil {
 			last = err
 			continue
 		}
-		c := centreCrop(pic.w, pic.h, b.side)
-		if b.random != nil {
-			c = b.random(image, pic.w, pic.h)
-		}
 		b.labels[j] = b.photos.labels[i]
-		d.show(pic, c, b.side, rgb)
+		d.show(pic, choose(pic.w, pic.h), b.side, rgb)
 		return nil
 	}
 	if b.exact {
@@ -85,13 +87,13 @@ type photoRoom struct {
 	resampler
 }
 
-// open reads image i, unless that has failed before.
-func (d *photoRoom) open(p *Photos, i int) (*picture, error) {
+// open reads image i, or of it what is shown, unless that has failed before.
+func (d *photoRoom) open(p *Photos, i int, choose func(w, h int) crop) (*picture, error) {
 	path := p.path(i)
 	if err := p.trouble.of(path); err != nil {
 		return nil, err
 	}
-	pic, err := d.read(path)
+	pic, err := d.read(path, choose)
 	if err != nil {
 		p.trouble.add(path, err)
 	}

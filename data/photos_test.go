@@ -174,7 +174,7 @@ func TestKindsOfFiles(t *testing.T) {
 		"deep PNG": {asPNG(t, deep), 200, false}, "palette PNG": {asPNG(t, palette), 200, false}, "transparent PNG": {asPNG(t, clear), 0, true},
 	} {
 		var d decoder
-		if err := d.decode(c.file); err != nil {
+		if err := d.decode(c.file, nil); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
@@ -189,7 +189,7 @@ func TestKindsOfFiles(t *testing.T) {
 	huge := asPNG(t, grey)
 	copy(huge[16:], []byte{0, 1, 0, 0, 0, 1, 0, 0}) // 65536×65536; its checksum is wrong as well
 	for name, file := range map[string][]byte{"nothing": nil, "text": []byte("hello"), "cut": asJPEG(t, m)[:300], "huge": huge} {
-		if err := new(decoder).decode(file); err == nil {
+		if err := new(decoder).decode(file, nil); err == nil {
 			t.Errorf("%s is read", name)
 		}
 	}
@@ -220,7 +220,7 @@ func TestPhotographs(t *testing.T) {
 		want := image.NewRGBA(image.Rect(0, 0, side, side))
 		draw.BiLinear.Scale(want, want.Bounds(), m, r, draw.Src, nil)
 		var d decoder
-		p, err := d.read(tree.Test.path(i))
+		p, err := d.read(tree.Test.path(i), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

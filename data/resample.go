@@ -11,8 +11,20 @@ import (
 // whether left and right are exchanged.
 type crop struct {
 	x0, y0, x1, y1 float64
-	inside         bool // values from beyond the crop have no influence
+	inside         bool    // values from beyond the crop have no influence
+	reach          float64 // how far beyond it they have, unless inside; at least a pixel of the result
 	mirror         bool
+}
+
+// window returns the pixels, of a picture of w×h, that a crop depends on.
+func (c crop) window(w, h int) (x0, y0, x1, y1 int) {
+	margin := 0.0
+	if !c.inside {
+		margin = 4 + c.reach // 4: two values of sub-sampled colour
+	}
+	x0, y0 = int(math.Floor(c.x0-margin)), int(math.Floor(c.y0-margin))
+	x1, y1 = int(math.Ceil(c.x1+margin)), int(math.Ceil(c.y1+margin))
+	return max(x0, 0), max(y0, 0), min(x1, w), min(y1, h)
 }
 
 // randomCrop draws a crop of 8 to 100 % of the area and of a shape from 3:4 to 4:3, as
@@ -56,7 +68,7 @@ func centreCrop(w, h, side int) crop {
 	shorter := math.Round(float64(side) * 256 / 224)
 	half := float64(side) * float64(min(w, h)) / shorter / 2
 	x, y := float64(w)/2, float64(h)/2
-	return crop{x0: x - half, y0: y - half, x1: x + half, y1: y + half}
+	return crop{x0: x - half, y0: y - half, x1: x + half, y1: y + half, reach: 2 * half / float64(side)}
 }
 
 // axis says how the values along one axis of a crop come from those of a plane: value i is
@@ -181,8 +193,9 @@ func across(a *axis, row []uint8, step int, out []float32) {
 		weights := a.weight[x*a.width:][:n]
 		var sum float32
 		if step == 1 {
-			for k, v := range row[first:][:n] {
-				sum += weights[k] * float32(v)
+			values := row[first:][:len(weights)]
+			for k, w := range weights {
+				sum += w * float32(values[k])
 			}
 		} else {
 			for k, w := range weights {

@@ -241,7 +241,7 @@ func (p *Photos) probe() error {
 	var d decoder
 	err := errors.New("no images")
 	for i := range min(p.Len(), mostBad) {
-		if _, err = d.read(p.path(i)); err == nil {
+		if _, err = d.read(p.path(i), nil); err == nil {
 			return nil
 		}
 		p.trouble.add(p.path(i), err)
