@@ -194,3 +194,57 @@ func BenchmarkDo(b *testing.B) {
 		}
 	}
 }
+
+// neighbours keeps n threads busy until the test or benchmark ends.
+func neighbours(tb testing.TB, n int) {
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			runtime.LockOSThread()
+			for x := 1; !stop.Load(); x = x*5 + 1 {
+			}
+		})
+	}
+	tb.Cleanup(func() { stop.Store(true); wg.Wait() })
+}
+
+// Where every core has a thread that never rests, helpers may hardly run: each chunk must
+// still run once, the caller doing what they leave.
+func TestBusyNeighbours(t *testing.T) {
+	neighbours(t, 2*runtime.NumCPU())
+	use(t, 4)
+	task := &countTask{make([]atomic.Int32, 33)}
+	for range 20 {
+		Do(33, task)
+		task.check(t)
+	}
+}
+
+// spinTask takes some 20 µs a chunk.
+type spinTask struct{ sink []float64 }
+
+func (t *spinTask) Run(i int) {
+	x := float64(i)
+	for range 8000 {
+		x = x*0.999 + 1
+	}
+	t.sink[i*8] = x
+}
+
+// BenchmarkBusy is a call of 16 chunks on all workers and on one, with other threads that
+// never rest: what the pool gains is lost to them at worst, no more.
+func BenchmarkBusy(b *testing.B) {
+	for _, busy := range []int{0, 1, runtime.NumCPU(), 2 * runtime.NumCPU()} {
+		for _, workers := range []int{1, runtime.NumCPU()} {
+			b.Run(fmt.Sprintf("neighbours=%d/workers=%d", busy, workers), func(b *testing.B) {
+				neighbours(b, busy)
+				use(b, workers)
+				task := &spinTask{make([]float64, 16*8)}
+				for b.Loop() {
+					Do(16, task)
+				}
+			})
+		}
+	}
+}
