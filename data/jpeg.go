@@ -397,29 +397,39 @@ func (r *bitReader) skip(c *jpegColour) bool {
 	if !r.first(c) {
 		return false
 	}
+	t, acc, n := c.ac, r.acc, r.n // in registers
 	for k := 1; k < 64; k++ {
-		if r.n < 32 {
+		if n < 32 {
+			r.acc, r.n = acc, n
 			r.fill()
+			acc, n = r.acc, r.n
 		}
-		rs, ok := r.next(c.ac)
-		if !ok {
-			return false
-		}
-		s := int(rs & 15)
-		if s == 0 {
-			if rs != 0xf0 {
-				return rs == 0
+		e := t.look[acc>>(64-lookBits)]
+		if e == 0 {
+			r.acc, r.n = acc, n
+			v, ok := r.next(t)
+			if !ok {
+				return false
 			}
-			k += 15
-			continue
+			acc, n, e = r.acc, r.n, uint16(v)
 		}
-		k += int(rs >> 4)
+		s := uint(e & 15)
+		k += int(e >> 4 & 15)
+		bits := uint(e>>8) + s
+		acc <<= bits
+		n -= int(bits)
+		if s == 0 {
+			if e&0xff == 0xf0 {
+				continue
+			}
+			r.acc, r.n = acc, n
+			return e&0xff == 0
+		}
 		if k > 63 || s > 10 {
 			return false
 		}
-		r.acc <<= s
-		r.n -= s
 	}
+	r.acc, r.n = acc, n
 	return true
 }
 
@@ -430,29 +440,46 @@ func (r *bitReader) block(c *jpegColour, q *[64]int32, out *[64]int32) (last int
 		return 0, false
 	}
 	*out = [64]int32{0: c.last * q[0]}
+	t, acc, n := c.ac, r.acc, r.n // in registers
 	for k := 1; k < 64; k++ {
-		if r.n < 32 {
+		if n < 32 {
+			r.acc, r.n = acc, n
 			r.fill()
+			acc, n = r.acc, r.n
 		}
-		rs, ok := r.next(c.ac)
-		if !ok {
-			return 0, false
-		}
-		s := rs & 15
-		if s == 0 {
-			if rs != 0xf0 {
-				return last, rs == 0
+		e := t.look[acc>>(64-lookBits)]
+		if e == 0 {
+			r.acc, r.n = acc, n
+			v, ok := r.next(t)
+			if !ok {
+				return 0, false
 			}
-			k += 15
-			continue
+			acc, n, e = r.acc, r.n, uint16(v)
 		}
-		k += int(rs >> 4)
+		acc <<= e >> 8
+		n -= int(e >> 8)
+		s := uint(e & 15)
+		k += int(e >> 4 & 15)
+		if s == 0 {
+			if e&0xff == 0xf0 {
+				continue
+			}
+			r.acc, r.n = acc, n
+			return last, e&0xff == 0
+		}
 		if k > 63 || s > 10 {
 			return 0, false
 		}
-		out[zigzag[k]] = r.signed(s) * q[k]
+		v := int32(acc >> (64 - s))
+		acc <<= s
+		n -= int(s)
+		if v < 1<<(s-1) {
+			v += -1<<s + 1
+		}
+		out[zigzag[k&63]&63] = v * q[k&63]
 		last = k
 	}
+	r.acc, r.n = acc, n
 	return last, true
 }
 
@@ -470,7 +497,7 @@ func inverseDCT(b *[64]int32, last int, out []uint8, stride int) {
 		return
 	}
 	for x := range 8 { // columns, kept with two bits after the point
-		col := b[x:]
+		col := b[x : x+57]
 		if col[8]|col[16]|col[24]|col[32]|col[40]|col[48]|col[56] == 0 {
 			v := col[0] << 2
 			for y := 0; y < 64; y += 8 {
@@ -478,18 +505,18 @@ func inverseDCT(b *[64]int32, last int, out []uint8, stride int) {
 			}
 			continue
 		}
-		v := inverse8(col[0], col[8], col[16], col[24], col[32], col[40], col[48], col[56])
-		for y := range 8 {
-			col[8*y] = (v[y] + 1<<(fixBits-3)) >> (fixBits - 2)
-		}
+		const half, shift = 1 << (fixBits - 3), fixBits - 2
+		y0, y1, y2, y3, y4, y5, y6, y7 := inverse8(col[0], col[8], col[16], col[24], col[32], col[40], col[48], col[56])
+		col[0], col[8], col[16], col[24] = (y0+half)>>shift, (y1+half)>>shift, (y2+half)>>shift, (y3+half)>>shift
+		col[32], col[40], col[48], col[56] = (y4+half)>>shift, (y5+half)>>shift, (y6+half)>>shift, (y7+half)>>shift
 	}
 	for y := range 8 {
 		row := b[8*y:][:8]
-		v := inverse8(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7])
 		line := out[y*stride:][:8]
-		for x := range line {
-			line[x] = pixel((v[x] + 1<<(fixBits+4)) >> (fixBits + 5))
-		}
+		const half, shift = 1 << (fixBits + 4), fixBits + 5
+		y0, y1, y2, y3, y4, y5, y6, y7 := inverse8(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7])
+		line[0], line[1], line[2], line[3] = pixel((y0+half)>>shift), pixel((y1+half)>>shift), pixel((y2+half)>>shift), pixel((y3+half)>>shift)
+		line[4], line[5], line[6], line[7] = pixel((y4+half)>>shift), pixel((y5+half)>>shift), pixel((y6+half)>>shift), pixel((y7+half)>>shift)
 	}
 }
 
@@ -505,7 +532,7 @@ func pixel(v int32) uint8 {
 // inverse8 is the inverse cosine transform of eight coefficients after Loeffler, Ligtenberg and
 // Moschytz (1989). The result has fixBits bits after the point and is √8 times too large. The
 // constants are √2 times sums of cosines of multiples of π/16, in units of 2^-fixBits.
-func inverse8(x0, x1, x2, x3, x4, x5, x6, x7 int32) (v [8]int32) {
+func inverse8(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6, y7 int32) {
 	// Even coefficients: a rotation by 3π/8 and butterflies.
 	z := (x2 + x6) * 4433
 	e2, e3 := z-x6*15137, z+x2*6270
@@ -518,5 +545,5 @@ func inverse8(x0, x1, x2, x3, x4, x5, x6, x7 int32) (v [8]int32) {
 	z3, z4 = z3*-16069+z5, z4*-3196+z5
 	o0, o1, o2, o3 := x7*2446+z1+z3, x5*16819+z2+z4, x3*25172+z2+z3, x1*12299+z1+z4
 
-	return [8]int32{a0 + o3, a1 + o2, a2 + o1, a3 + o0, a3 - o0, a2 - o1, a1 - o2, a0 - o3}
+	return a0 + o3, a1 + o2, a2 + o1, a3 + o0, a3 - o0, a2 - o1, a1 - o2, a0 - o3
 }

@@ -58,6 +58,35 @@ func TestResampleAgainstDraw(t *testing.T) {
 	}
 }
 
+// The same of one plane, which lies side by side, at all scales up to the edges.
+func TestResampleGreyAgainstDraw(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 3))
+	for _, size := range [][2]int{{61, 47}, {2, 2}, {1, 3}, {3, 1}, {1, 1}, {40, 5}} {
+		m := image.NewGray(image.Rect(0, 0, size[0], size[1]))
+		for i := range m.Pix {
+			m.Pix[i] = uint8(rng.Uint32())
+		}
+		var d decoder
+		d.set(m)
+		for n := range 80 {
+			w, h, side := 1+rng.IntN(size[0]), 1+rng.IntN(size[1]), 1+rng.IntN(70)
+			x, y := rng.IntN(size[0]-w+1), rng.IntN(size[1]-h+1)
+			if n%4 == 0 { // as it is, in the corner
+				w = min(w, h)
+				h, side, x, y = w, w, size[0]-w, size[1]-w
+			}
+			got := shown(&d.pic, crop{x0: float64(x), y0: float64(y), x1: float64(x + w), y1: float64(y + h), inside: true, mirror: false}, side)
+			want := image.NewGray(image.Rect(0, 0, side, side))
+			draw.BiLinear.Scale(want, want.Bounds(), m, image.Rect(x, y, x+w, y+h), draw.Src, nil)
+			for j, v := range got[0] {
+				if diff := math.Abs(v - float64(want.Pix[j])); diff > 1.01 {
+					t.Fatalf("%v: %d×%d at %d, %d as %d: value %d is %.2f, want %d", size, w, h, x, y, side, j, v, want.Pix[j])
+				}
+			}
+		}
+	}
+}
+
 // A middle is that of the resized image, whose neighbours beyond the crop have a part in it.
 func TestCentreCropAgainstDraw(t *testing.T) {
 	m := drawn(91, 64, color.RGBA{R: 50})

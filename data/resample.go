@@ -72,12 +72,15 @@ func centreCrop(w, h, side int) crop {
 }
 
 // axis says how the values along one axis of a crop come from those of a plane: value i is
-// the mean, weighted by taps of weight from i·width on, of those from first[i] on.
+// the mean, weighted by the taps[i] weights from i·width on, of those from first[i] on. All
+// have most weights, the rest of which are 0, and first[i] + most is at most size.
 type axis struct {
 	first  []int32
 	taps   []int32
 	weight []float32
 	width  int
+	most   int
+	size   int
 }
 
 // set makes n values of the interval [from, to) of a plane of size values: a triangle as wide as
@@ -89,6 +92,7 @@ func (a *axis) set(from, to float64, n, low, high int, mirror bool) {
 	a.width = 2*int(math.Ceil(reach)) + 1
 	a.first, a.taps = room(a.first, n), room(a.taps, n)
 	a.weight = room(a.weight, n*a.width)
+	a.most, a.size = min(2, high), high
 	for i := range n {
 		centre := from + (float64(i)+0.5)*scale
 		at := i
@@ -117,7 +121,17 @@ func (a *axis) set(from, to float64, n, low, high int, mirror bool) {
 		for j := range w[:taps] {
 			w[j] /= float32(sum)
 		}
+		clear(w[taps:])
 		a.first[at], a.taps[at] = int32(first), int32(taps)
+		a.most = max(a.most, taps)
+	}
+	for i, first := range a.first { // near the end there is no room for zeros behind
+		if over := int(first) + a.most - a.size; over > 0 {
+			w := a.weight[i*a.width:][:a.most]
+			copy(w[over:], w)
+			clear(w[:over])
+			a.first[i], a.taps[i] = first-int32(over), int32(a.most)
+		}
 	}
 }
 
@@ -186,23 +200,34 @@ func (r *resampler) plane(p *plane, side int, out []float32) {
 	}
 }
 
-// across resamples one row.
+// across resamples one row. Shrinking by less than two takes up to four values for each: that
+// goes without a loop, whose ends would be hard to predict.
 func across(a *axis, row []uint8, step int, out []float32) {
-	for x := range out {
-		first, n := int(a.first[x]), int(a.taps[x])
-		weights := a.weight[x*a.width:][:n]
-		var sum float32
-		if step == 1 {
-			values := row[first:][:len(weights)]
-			for k, w := range weights {
-				sum += w * float32(values[k])
-			}
-		} else {
-			for k, w := range weights {
+	switch {
+	case step == 1 && a.most == 2:
+		for x := range out {
+			w, v := a.weight[x*a.width:][:2], row[a.first[x]:][:2]
+			out[x] = w[0]*float32(v[0]) + w[1]*float32(v[1])
+		}
+	case step == 1 && a.most == 3:
+		for x := range out {
+			w, v := a.weight[x*a.width:][:3], row[a.first[x]:][:3]
+			out[x] = w[0]*float32(v[0]) + w[1]*float32(v[1]) + w[2]*float32(v[2])
+		}
+	case step == 1 && a.most == 4:
+		for x := range out {
+			w, v := a.weight[x*a.width:][:4], row[a.first[x]:][:4]
+			out[x] = (w[0]*float32(v[0]) + w[1]*float32(v[1])) + (w[2]*float32(v[2]) + w[3]*float32(v[3]))
+		}
+	default:
+		for x := range out {
+			first := int(a.first[x])
+			var sum float32
+			for k, w := range a.weight[x*a.width:][:a.taps[x]] {
 				sum += w * float32(row[(first+k)*step])
 			}
+			out[x] = sum
 		}
-		out[x] = sum
 	}
 }
 
@@ -219,9 +244,9 @@ func (r *resampler) colour(p *picture, n int, rgb [3][]float32) {
 		ys, cbs, crs := r.values[0][:n], r.values[1][:n], r.values[2][:n]
 		for i, y := range ys {
 			cb, cr := cbs[i]-128, crs[i]-128
-			red[i] = min(max(y+1.402*cr, 0), 255)*scale[0] + shift[0]
-			green[i] = min(max(y-0.344136*cb-0.714136*cr, 0), 255)*scale[1] + shift[1]
-			blue[i] = min(max(y+1.772*cb, 0), 255)*scale[2] + shift[2]
+			red[i] = clamp(y+1.402*cr)*scale[0] + shift[0]
+			green[i] = clamp(y-0.344136*cb-0.714136*cr)*scale[1] + shift[1]
+			blue[i] = clamp(y+1.772*cb)*scale[2] + shift[2]
 		}
 	default:
 		for c, to := range [][]float32{red, green, blue} {
@@ -230,4 +255,15 @@ func (r *resampler) colour(p *picture, n int, rgb [3][]float32) {
 			}
 		}
 	}
+}
+
+// clamp returns the nearest value a byte can have.
+func clamp(v float32) float32 {
+	if v < 0 {
+		return 0
+	}
+	if v > 255 {
+		return 255
+	}
+	return v
 }
