@@ -1,5 +1,5 @@
-// Package data holds data sets and the batches drawn from them: MNIST, CIFAR-10,
-// and digits drawn from a font, which need no download.
+// Package data holds data sets and the batches drawn from them: MNIST, CIFAR-10, folders of
+// photographs ([OpenTree]), and digits drawn from a font, which need no download.
 //
 // The world stores images one after another; networks here want features first.
 // [Batches] turns them around once: a batch of images is [C, B, H, W], or
