@@ -1,6 +1,8 @@
 package optim
 
 import (
+	"fmt"
+
 	"github.com/seed073b5613/filigree/kernel"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/sparse"
@@ -50,4 +52,26 @@ func (a *Average) Swap(ps []*nn.Param) {
 			w[i], avg[i] = avg[i], w[i]
 		}
 	}
+}
+
+// State returns the averages by parameter name, not copied.
+func (a *Average) State() map[string][][]float32 {
+	state := map[string][][]float32{}
+	for p, avg := range a.avg {
+		state[p.Name] = [][]float32{avg}
+	}
+	return state
+}
+
+// Load restores what State returned.
+func (a *Average) Load(ps []*nn.Param, state map[string][][]float32) error {
+	slots, err := load(ps, state, 1)
+	if err != nil {
+		return fmt.Errorf("optim: average: %w", err)
+	}
+	a.avg = map[*nn.Param][]float32{}
+	for p, s := range slots {
+		a.avg[p] = s[0]
+	}
+	return nil
 }

@@ -68,6 +68,7 @@ type Loop struct {
 	Data    Source
 	Optim   optim.Optimizer
 	Rate    optim.Schedule
+	Average *optim.Average // of the weights: scored, and left in the network, in their place; nil for none
 	Prune   prune.Method   // nil for a network whose topology stays
 	Weights []prune.Weight // what Prune works on
 	Random  *rand.PCG      // state of what else is random (first topology, dropout); nil for nothing
@@ -155,7 +156,15 @@ func (l *Loop) Run(ctx context.Context, resume *Checkpoint) (Outcome, error) {
 			return l.outcome(), err
 		}
 	}
+	l.swapAverage()
 	return l.outcome(), nil
+}
+
+// swapAverage exchanges the weights with their average, where one is kept.
+func (l *Loop) swapAverage() {
+	if l.Average != nil {
+		l.Average.Swap(l.params)
+	}
 }
 
 func (l *Loop) begin(resume *Checkpoint) error {
@@ -238,6 +247,8 @@ func (l *Loop) evaluate(ctx context.Context) error {
 // score evaluates the network as it would be if training ended here, and keeps it if it
 // is the best so far.
 func (l *Loop) score(ctx context.Context) (Scores, error) {
+	l.swapAverage()
+	defer l.swapAverage()
 	if r, ok := l.Prune.(prune.Reparameterizer); ok {
 		defer r.Show(l.Weights)()
 	}
@@ -287,6 +298,9 @@ func (l *Loop) step() error {
 			optim.ClipNorm(l.params, l.Clip)
 		}
 		l.Optim.Step(l.params, rate)
+		if l.Average != nil {
+			l.Average.Update(l.params)
+		}
 		l.state.Step++
 		if !changed {
 			l.times = append(l.times, float32(time.Since(start).Seconds()))
@@ -343,6 +357,9 @@ func (l *Loop) follow(changes []prune.Change, loss float64) {
 	dropped, grown := 0, 0
 	for _, c := range changes {
 		l.Optim.Remap(c.Param, c.Moves)
+		if l.Average != nil {
+			l.Average.Remap(c.Param, c.Moves)
+		}
 		dropped, grown = dropped+c.Dropped, grown+c.Grown
 	}
 	l.state.Updates++

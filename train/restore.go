@@ -4,14 +4,24 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/optim"
 )
 
-// restoreOptim hands the optimizer the slots of a checkpoint.
-func (l *Loop) restoreOptim(c *Checkpoint) error {
+// putState stores the slots of an optimizer, or of something like it, below a name.
+func putState(c *Checkpoint, below string, o optim.Stateful) {
+	for name, slots := range o.State() {
+		for i, v := range slots {
+			c.putFloats(fmt.Sprintf("%s/%s/%d", below, name, i), v)
+		}
+	}
+}
+
+// getState hands back the slots that putState stored.
+func getState(c *Checkpoint, below string, ps []*nn.Param, o optim.Stateful) error {
 	state := map[string][][]float32{}
 	for section := range c.sections {
-		rest, ok := strings.CutPrefix(section, "optim/")
+		rest, ok := strings.CutPrefix(section, below+"/")
 		if !ok {
 			continue
 		}
@@ -24,22 +34,15 @@ func (l *Loop) restoreOptim(c *Checkpoint) error {
 			continue
 		}
 		for i := 0; ; i++ {
-			if _, ok := c.sections[fmt.Sprintf("optim/%s/%d", name, i)]; !ok {
+			if _, ok := c.sections[fmt.Sprintf("%s/%s/%d", below, name, i)]; !ok {
 				break
 			}
-			v, err := getSlice[float32](c, fmt.Sprintf("optim/%s/%d", name, i))
+			v, err := getSlice[float32](c, fmt.Sprintf("%s/%s/%d", below, name, i))
 			if err != nil {
 				return err
 			}
 			state[name] = append(state[name], v)
 		}
 	}
-	o, ok := l.Optim.(optim.Stateful)
-	if !ok {
-		return fmt.Errorf("the optimizer %T cannot be resumed", l.Optim)
-	}
-	if err := o.Load(l.params, state); err != nil {
-		return fmt.Errorf("state of the optimizer: %w", err)
-	}
-	return nil
+	return o.Load(ps, state)
 }

@@ -57,11 +57,10 @@ func (l *Loop) gather(c *Checkpoint, seen progress) error {
 		c.putFloats("buffer/"+b.Name, b.Data)
 	}
 	if o, ok := l.Optim.(optim.Stateful); ok {
-		for name, slots := range o.State() {
-			for i, v := range slots {
-				c.putFloats(fmt.Sprintf("optim/%s/%d", name, i), v)
-			}
-		}
+		putState(c, "optim", o)
+	}
+	if l.Average != nil {
+		putState(c, "average", l.Average)
 	}
 	return l.stateful(func(name string, v stateful) error {
 		b, err := v.MarshalBinary()
@@ -97,8 +96,17 @@ func (l *Loop) restore(c *Checkpoint) error {
 			return err
 		}
 	}
-	if err := l.restoreOptim(c); err != nil {
-		return err
+	o, ok := l.Optim.(optim.Stateful)
+	if !ok {
+		return fmt.Errorf("the optimizer %T cannot be resumed", l.Optim)
+	}
+	if err := getState(c, "optim", l.params, o); err != nil {
+		return fmt.Errorf("state of the optimizer: %w", err)
+	}
+	if l.Average != nil {
+		if err := getState(c, "average", l.params, l.Average); err != nil {
+			return fmt.Errorf("average of the weights: %w", err)
+		}
 	}
 	return l.stateful(func(name string, v stateful) error {
 		b, err := c.get(name)

@@ -10,6 +10,7 @@ import (
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/internal/parallel"
 	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/optim"
 	"github.com/seed073b5613/filigree/prune"
 	"github.com/seed073b5613/filigree/train"
 )
@@ -78,6 +79,9 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 		j.net.random(rand.New(j.loop.Random))
 	}
 	j.loop.Rate = j.rate()
+	if c.Average > 0 {
+		j.loop.Average = &optim.Average{Decay: c.Average}
+	}
 	if j.loop.Optim, err = optimizer(c.Settings); err != nil {
 		return nil, err
 	}

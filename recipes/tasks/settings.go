@@ -47,6 +47,7 @@ type Settings struct {
 	Decay      float64 `json:"decay" group:"Training" help:"Weight decay."`
 	Smoothing  float64 `json:"smoothing" group:"Training" help:"Label smoothing."`
 	Clip       float64 `json:"clip" group:"Training" help:"Highest norm of the gradient; 0 for no clipping."`
+	Average    float64 `json:"average,omitempty" group:"Training" help:"Decay of a running mean of the weights that is scored and saved in their place: 0.999, say; 0 for none."`
 	Augment    bool    `json:"augment" negatable:"" group:"Training" help:"Shift and, for photographs, mirror the training images at random."`
 
 	Arch  string  `json:"arch,omitempty" group:"Network" help:"Architecture: lenet-5, wrn, vgg, resnet-50, mobilenet-v1 or mobilenet-v2."`
@@ -123,7 +124,7 @@ func (s *Settings) Validate() error {
 		within("decay", s.Decay, 0, math.MaxFloat32, false),
 		within("width", s.Width, 0, 100, false),
 		within("smoothing", s.Smoothing, 0, 1, true),
-		within("clip", s.Clip, 0, math.MaxFloat32, false),
+		within("average", s.Average, 0, 1, true), within("clip", s.Clip, 0, math.MaxFloat32, false),
 		within("save-seconds", s.SaveSeconds, 0, 600, false),
 		within("dropout", s.Dropout, 0, 1, true),
 		within("size", float64(s.Size), 0, 2048, false),
