@@ -34,6 +34,7 @@ type commands struct {
 	Bench     benchCommand     `cmd:"" help:"Measure speed on this machine."`
 	Fetch     fetchCommand     `cmd:"" help:"Download a data set and verify it."`
 	Runs      runsCommand      `cmd:"" help:"List or tidy the runs on disk."`
+	Text      textCommand      `cmd:"" help:"Show how English text is read: words and phonemes."`
 	Version   versionCommand   `cmd:"" help:"Show the version and the machine."`
 }
 

@@ -1,0 +1,104 @@
+package text
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// longest is the length in bytes beyond which a sentence is cut at a space, so that memory is
+// bounded whatever the text.
+const longest = 4000
+
+// split is a bufio.SplitFunc for sentences. They end at . ! or ? with what closes after it,
+// before a space and then anything but a small letter, and at an empty line.
+func split(data []byte, atEOF bool) (int, []byte, error) {
+	for i := 0; i < len(data) && i < longest; i++ {
+		switch data[i] {
+		case '\n':
+			if i+1 < len(data) && data[i+1] == '\n' {
+				return i + 2, data[:i], nil
+			}
+		case '.', '!', '?':
+			end := i + 1
+			for end < len(data) {
+				r, n := utf8.DecodeRune(data[end:])
+				if !strings.ContainsRune(`.!?"')]”’…`, r) {
+					break
+				}
+				end += n
+			}
+			space := end
+			for space < len(data) && (data[space] == ' ' || data[space] == '\n' || data[space] == '\t' || data[space] == '\r') {
+				space++
+			}
+			if space+utf8.UTFMax > len(data) && !atEOF && space < longest {
+				return 0, nil, nil
+			}
+			if space == len(data) || space > end && ends(data[:i+1], data[space:]) {
+				return space, data[:end], nil
+			}
+			i = end - 1
+		}
+	}
+	if len(data) >= longest {
+		cut := bytes.LastIndexByte(data[:longest], ' ') + 1
+		if cut == 0 {
+			for cut = longest; cut > 1 && !utf8.RuneStart(data[cut-1]); cut-- {
+			}
+			cut = max(cut-1, 1)
+		}
+		return cut, data[:cut], nil
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
+
+// ends reports whether a sentence ends after before, which ends in a stop, when rest follows.
+func ends(before, rest []byte) bool {
+	if before[len(before)-1] != '.' {
+		return true
+	}
+	r, _ := utf8.DecodeRune(rest)
+	if unicode.IsLower(r) {
+		return false
+	}
+	word := before[bytes.LastIndexAny(before, " \n\t(\"'")+1:]
+	name := strings.ToLower(strings.TrimSuffix(string(word), "."))
+	if titles[name] != "" {
+		return false
+	}
+	if len(name) == 1 && name != "i" && name[0] > '9' {
+		return false // an initial
+	}
+	if abbreviations[name] != "" || strings.Contains(name, ".") {
+		return !unicode.IsDigit(r) && name != "e.g" && name != "i.e" && unicode.IsUpper(r)
+	}
+	return true
+}
+
+// Sentences yields the sentences of a text as they are read, in memory that does not grow with
+// its length. Sentences without a word or number are yielded with no Words. The error is the
+// reader's.
+func Sentences(r io.Reader) iter.Seq2[Sentence, error] {
+	return func(yield func(Sentence, error) bool) {
+		scan := bufio.NewScanner(r)
+		scan.Split(split)
+		for scan.Scan() {
+			line := strings.TrimSpace(scan.Text())
+			if line != "" && !yield(Analyze(line), nil) {
+				return
+			}
+		}
+		if err := scan.Err(); err != nil {
+			yield(Sentence{}, fmt.Errorf("text: read sentences: %w", err))
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package text
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed073b5613/filigree/internal/testkit"
+)
+
+func all(t *testing.T, s string) []Sentence {
+	t.Helper()
+	var out []Sentence
+	for one, err := range Sentences(strings.NewReader(s)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+func TestNormalized(t *testing.T) {
+	for in, want := range map[string]string{
+		"Chapter 12 of 1,234,567": "chapter twelve of one million two hundred thirty four thousand five hundred sixty seven",
+		"In 1984 and 2005.":       "in nineteen eighty four and two thousand five",
+		"In 1906, 1900, 2024":     "in nineteen oh six nineteen hundred twenty twenty four",
+		"about 1500 men":          "about one thousand five hundred men",
+		"the 1990s":               "the nineteen nineties",
+		"3.14 and -40":            "three point one four and minus forty",
+		"the 1st, 22nd, 30th":     "the first twenty second thirtieth",
+		"$5.50, $1, $0.05":        "five dollars and fifty cents one dollar five cents",
+		"£3.02":                   "three pounds and two pence",
+		"1/2 and 3/4, 2/3":        "one half and three quarters two thirds",
+		"at 3:05 or 10:00":        "at three oh five or ten o'clock",
+		"7:30pm":                  "seven thirty p. m.",
+		"2024-02-29":              "february twenty ninth twenty twenty four",
+		"July 4, 1776":            "july fourth seventeen seventy six",
+		"555-1234":                "five five five one two three four",
+		"5kg and 1km":             "five kilograms and one kilometer",
+		"50% off":                 "fifty percent off",
+		"60mph":                   "sixty miles per hour",
+		"20°C":                    "twenty degrees celsius",
+		"Mr. Smith vs. Dr. Who":   "mister smith versus doctor who",
+		"cats, dogs, etc.":        "cats dogs et cetera",
+		"The U.S. and the FBI":    "the u. s. and the fbi",
+		"Henry VIII":              "henry the eighth",
+		"World War II":            "world war two",
+		"me@example.com":          "me at example dot com",
+		"“Don’t”—he said":         "don't he said",
+		"salt & pepper":           "salt and pepper",
+		"pages 10-12":             "pages ten to twelve",
+		"state-of-the-art":        "state of the art",
+		"smile 😀 #now":            "smile now",
+	} {
+		if got := Analyze(in).Normalized(); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestSentences(t *testing.T) {
+	for in, want := range map[string][]string{
+		"One. Two! Three?":                 {"One.", "Two!", "Three?"},
+		"Mr. Smith came. He sat.":          {"Mr. Smith came.", "He sat."},
+		"J. R. Ewing won 3.5 points. Yes.": {"J. R. Ewing won 3.5 points.", "Yes."},
+		`"Go." She went.`:                  {`"Go."`, "She went."},
+		"He ate, e.g. Bread. So.":          {"He ate, e.g. Bread.", "So."},
+		"No stop\n\nNew part":              {"No stop", "New part"},
+		"":                                 nil,
+	} {
+		var got []string
+		for _, s := range all(t, in) {
+			got = append(got, s.Text)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestPronounce(t *testing.T) {
+	for word, want := range map[string]string{
+		"hello":     "HH AH0 L OW1 | dictionary",
+		"kettle's":  "K EH1 T AH0 L Z | parts",
+		"houseboat": "HH AW1 S B OW2 T | dictionary",
+		"moonhouse": "M UW1 N HH AW2 S | parts",
+	} {
+		ps, source := Pronounce(word)
+		if got := strings.Join(ps, " ") + " | " + string(source); got != want {
+			t.Errorf("%s: %s, want %s", word, got, want)
+		}
+	}
+	if ps, source := Pronounce("日本"); ps != nil || source != Unspoken {
+		t.Errorf("Japanese letters are spoken as %v", ps)
+	}
+}
+
+func TestInlinePhonemes(t *testing.T) {
+	s := Analyze("Say {T AH0 M AA1 T OW2} now")
+	if got, want := strings.Join(s.Phonemes(), " "), "S EY1 T AH0 M AA1 T OW2 N AW1"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if s := Analyze("Say {QQ} now"); len(s.Warnings) != 1 || len(s.Words) != 2 {
+		t.Errorf("unknown phoneme: %d warnings, %d words", len(s.Warnings), len(s.Words))
+	}
+}
+
+func TestBreaks(t *testing.T) {
+	s := Analyze("Well, go.")
+	if len(s.Words) != 2 || s.Words[0].After != PhraseBreak || s.Words[1].After != SentenceBreak {
+		t.Errorf("%+v", s.Words)
+	}
+}
+
+// A book takes memory for a sentence and time in proportion; so does a line without an end.
+func TestLongText(t *testing.T) {
+	size := 10 << 20
+	if testing.Short() {
+		size = 1 << 20
+	}
+	for i, unit := range []string{"The kettle is on the stove. ", "a", "....", "é"} {
+		if i > 0 {
+			size = 1 << 20
+		}
+		start, bytes := time.Now(), 0
+		for s, err := range Sentences(io.LimitReader(&repeat{unit: unit}, int64(size))) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			bytes += len(s.Text)
+		}
+		if bytes < size*9/10 || time.Since(start) > 20*time.Second {
+			t.Errorf("%q: %d bytes of %d in %v", unit, bytes, size, time.Since(start))
+		}
+	}
+}
+
+type repeat struct {
+	unit string
+	at   int
+}
+
+func (r *repeat) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = r.unit[r.at%len(r.unit)]
+		r.at++
+	}
+	return len(p), nil
+}
+
+func TestArcticSentences(t *testing.T) {
+	f, err := os.Open(filepath.Join(testkit.Shared(t, "data/cathy-arctic"), "metadata.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	words, guessed := 0, []string{}
+	for scan := bufio.NewScanner(f); scan.Scan(); {
+		s := Analyze(strings.Split(scan.Text(), "|")[1])
+		if len(s.Warnings) > 0 {
+			t.Errorf("%s: %v", s.Text, s.Warnings)
+		}
+		for _, w := range s.Words {
+			words++
+			if len(w.Phonemes) == 0 {
+				t.Errorf("%s has no phonemes", w.Text)
+			}
+			if w.Source == FromRules {
+				guessed = append(guessed, w.Text)
+			}
+		}
+	}
+	t.Logf("%d words, guessed: %v", words, guessed)
+	if words < 9000 || len(guessed) > 10 {
+		t.Errorf("%d words, guessed: %v", words, guessed)
+	}
+}
+
+func FuzzAnalyze(f *testing.F) {
+	for _, s := range []string{"", "...", "$5.50 {AH0", "\xff\xfe", "12:60 1/0 0000 -", "{}{X}", "XIV 99999999999999999999"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		for s, err := range Sentences(strings.NewReader(in)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range s.Phonemes() {
+				if !Known(p) {
+					t.Fatalf("%q: %s is no phoneme", in, p)
+				}
+			}
+		}
+	})
+}
+
+// The rules are a stopgap; this keeps what the documentation says of them true.
+func TestGuessedWords(t *testing.T) {
+	words, phones := entries(t)
+	right, n := 0, 0
+	for i := 13; i < len(words); i += 27 {
+		w := words[i]
+		if strings.ContainsAny(w, "'().-") {
+			continue
+		}
+		n++
+		if slices.Equal(guess(w), phones[w]) {
+			right++
+		}
+	}
+	t.Logf("%d of %d words right", right, n)
+	if right*100 < n*10 {
+		t.Errorf("%d of %d words right", right, n)
+	}
+}
+
+func BenchmarkAnalyze(b *testing.B) {
+	line, words := "The kettle is on the stove, and it cost $5.50 in 1984.", 0
+	for b.Loop() {
+		words += len(Analyze(line).Words)
+	}
+	b.ReportMetric(float64(words)/b.Elapsed().Seconds(), "words/s")
+}
