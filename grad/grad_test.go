@@ -101,6 +101,13 @@ func attentionCase(in [][]int, heads int, causal bool, lengths []int32) opCase {
 	return opCase{"attention", in, plain(func(t *Tape, in []*Var) *Var { return Attention(t, in[0], in[1], in[2], heads, causal, lengths) })}
 }
 
+func distanceCase(f func(t *Tape, x *Var, target, weight []float32) *Var, weight []float32) opCase {
+	return opCase{"distance", [][]int{{3, 2, 2}}, plain(func(t *Tape, in []*Var) *Var {
+		target := []float32{0, 1, 0.5, 0, 0, 1, 1, 0.25, 0, 1, 0.5, 1}
+		return Add(t, f(t, in[0], target, weight), f(t, Square(t, in[0]), target, weight))
+	})}
+}
+
 var opCases = []opCase{
 	linearCase("dense"), linearCase("masked"), linearCase("sparse"), linearCase("block"),
 	convCase("dense", kernel.Conv{C: 3, M: 4, KH: 3, KW: 3, PadH: 1, PadW: 1}),
@@ -153,6 +160,13 @@ var opCases = []opCase{
 	{"attention", [][]int{{4, 3, 2}}, plain(func(t *Tape, in []*Var) *Var { return Attention(t, in[0], in[0], in[0], 2, false, nil) })},
 	{"scaleShift", [][]int{{2, 3, 4}}, plain(func(t *Tape, in []*Var) *Var {
 		return Add(t, ScaleShift(t, in[0], 1.5, []float32{1, 2, 3, -1, -2, -3}), in[0])
+	})},
+	distanceCase(L1, nil), distanceCase(L1, []float32{1, 0, 0.5, 2}), distanceCase(L2, []float32{1, 0, 0.5, 2}), distanceCase(Logistic, nil),
+	{"maskColumns", [][]int{{3, 2, 2}}, plain(func(t *Tape, in []*Var) *Var {
+		return Add(t, MaskColumns(t, in[0], []float32{1, 0, 0.5, 2}), in[0])
+	})},
+	{"rows", [][]int{{4, 2, 3}}, plain(func(t *Tape, in []*Var) *Var {
+		return Add(t, Rows(t, in[0], 1, 3), Rows(t, in[0], 2, 4))
 	})},
 	{"custom", [][]int{{3, 2}}, plain(func(t *Tape, in []*Var) *Var {
 		out := t.New(3, 2)
