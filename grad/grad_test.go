@@ -108,6 +108,14 @@ func distanceCase(f func(t *Tape, x *Var, target, weight []float32) *Var, weight
 	})}
 }
 
+func interpolationCase(offset int) opCase {
+	return opCase{"interpolation", [][]int{{3, 2, 4}, {1, 2, 4}}, plain(func(t *Tape, in []*Var) *Var {
+		lengths := ScaleShift(t, Square(t, in[1]), 1, []float32{2, 1}) // above 0, away from it
+		lengths = MaskColumns(t, lengths, []float32{1, 1, 0, 1, 1, 1, 1, 0})
+		return Interpolate(t, Add(t, in[0], in[0]), lengths, 2.5, offset, 9)
+	})}
+}
+
 var opCases = []opCase{
 	linearCase("dense"), linearCase("masked"), linearCase("sparse"), linearCase("block"),
 	convCase("dense", kernel.Conv{C: 3, M: 4, KH: 3, KW: 3, PadH: 1, PadW: 1}),
@@ -168,6 +176,7 @@ var opCases = []opCase{
 	{"rows", [][]int{{4, 2, 3}}, plain(func(t *Tape, in []*Var) *Var {
 		return Add(t, Rows(t, in[0], 1, 3), Rows(t, in[0], 2, 4))
 	})},
+	interpolationCase(0), interpolationCase(3),
 	{"custom", [][]int{{3, 2}}, plain(func(t *Tape, in []*Var) *Var {
 		out := t.New(3, 2)
 		for i, v := range in[0].Value.Data {
