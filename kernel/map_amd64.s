@@ -1964,6 +1964,200 @@ GLOBL const3d922279<>(SB), RODATA|NOPTR, $4
 DATA const3fcc422a<>+0(SB)/4, $0x3fcc422a
 GLOBL const3fcc422a<>(SB), RODATA|NOPTR, $4
 
+// func vecSplitAVX2(pr *float32, pi *float32, qr *float32, qi *float32, ar *float32, ai *float32, br *float32, bi *float32, n int, c float32, s float32)
+// Requires: AVX, FMA3
+TEXT ·vecSplitAVX2(SB), NOSPLIT, $0-80
+	MOVQ         pr+0(FP), AX
+	MOVQ         pi+8(FP), CX
+	MOVQ         qr+16(FP), DX
+	MOVQ         qi+24(FP), BX
+	MOVQ         ar+32(FP), SI
+	MOVQ         ai+40(FP), DI
+	MOVQ         br+48(FP), R8
+	MOVQ         bi+56(FP), R9
+	MOVQ         n+64(FP), R10
+	VBROADCASTSS c+72(FP), Y0
+	VBROADCASTSS s+76(FP), Y1
+
+one:
+	CMPQ         R10, $0x08
+	JL           tail
+	VMOVUPS      (SI), Y2
+	VMOVUPS      (DI), Y3
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R9), Y5
+	VBROADCASTSS const3f000000<>+0(SB), Y6
+	VADDPS       Y4, Y2, Y7
+	VMULPS       Y7, Y6, Y7
+	VSUBPS       Y5, Y3, Y8
+	VMULPS       Y8, Y6, Y8
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y3, Y6, Y3
+	VSUBPS       Y2, Y4, Y2
+	VMULPS       Y2, Y6, Y2
+	VMULPS       Y3, Y0, Y4
+	VMOVAPS      Y4, Y4
+	VFNMADD231PS Y1, Y2, Y4
+	VMULPS       Y2, Y0, Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y1, Y3, Y2
+	VADDPS       Y4, Y7, Y3
+	VADDPS       Y2, Y8, Y5
+	VSUBPS       Y4, Y7, Y4
+	VSUBPS       Y8, Y2, Y2
+	VMOVUPS      Y3, (AX)
+	VMOVUPS      Y5, (CX)
+	VMOVUPS      Y4, (DX)
+	VMOVUPS      Y2, (BX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x00000020, R9
+	SUBQ         $0x08, R10
+	JMP          one
+
+tail:
+	TESTQ        R10, R10
+	JE           done
+	LEAQ         lanes<>+0(SB), R11
+	SHLQ         $0x02, R10
+	SUBQ         R10, R11
+	VMOVUPS      32(R11), Y2
+	VMASKMOVPS   (SI), Y2, Y3
+	VMASKMOVPS   (DI), Y2, Y4
+	VMASKMOVPS   (R8), Y2, Y5
+	VMASKMOVPS   (R9), Y2, Y6
+	VBROADCASTSS const3f000000<>+0(SB), Y7
+	VADDPS       Y5, Y3, Y8
+	VMULPS       Y8, Y7, Y8
+	VSUBPS       Y6, Y4, Y9
+	VMULPS       Y9, Y7, Y9
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y4, Y7, Y4
+	VSUBPS       Y3, Y5, Y3
+	VMULPS       Y3, Y7, Y3
+	VMULPS       Y4, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFNMADD231PS Y1, Y3, Y5
+	VMULPS       Y3, Y0, Y0
+	VMOVAPS      Y0, Y0
+	VFMADD231PS  Y1, Y4, Y0
+	VADDPS       Y5, Y8, Y1
+	VADDPS       Y0, Y9, Y3
+	VSUBPS       Y5, Y8, Y4
+	VSUBPS       Y9, Y0, Y0
+	VMASKMOVPS   Y1, Y2, (AX)
+	VMASKMOVPS   Y3, Y2, (CX)
+	VMASKMOVPS   Y4, Y2, (DX)
+	VMASKMOVPS   Y0, Y2, (BX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func vecMergeAVX2(pr *float32, pi *float32, qr *float32, qi *float32, ar *float32, ai *float32, br *float32, bi *float32, n int, c float32, s float32)
+// Requires: AVX, FMA3
+TEXT ·vecMergeAVX2(SB), NOSPLIT, $0-80
+	MOVQ         pr+0(FP), AX
+	MOVQ         pi+8(FP), CX
+	MOVQ         qr+16(FP), DX
+	MOVQ         qi+24(FP), BX
+	MOVQ         ar+32(FP), SI
+	MOVQ         ai+40(FP), DI
+	MOVQ         br+48(FP), R8
+	MOVQ         bi+56(FP), R9
+	MOVQ         n+64(FP), R10
+	VBROADCASTSS c+72(FP), Y0
+	VBROADCASTSS s+76(FP), Y1
+
+one:
+	CMPQ         R10, $0x08
+	JL           tail
+	VMOVUPS      (SI), Y2
+	VMOVUPS      (DI), Y3
+	VMOVUPS      (R8), Y4
+	VMOVUPS      (R9), Y5
+	VBROADCASTSS const3f000000<>+0(SB), Y6
+	VADDPS       Y4, Y2, Y7
+	VMULPS       Y7, Y6, Y7
+	VSUBPS       Y5, Y3, Y8
+	VMULPS       Y8, Y6, Y8
+	VSUBPS       Y4, Y2, Y2
+	VMULPS       Y2, Y6, Y2
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y3, Y6, Y3
+	VMULPS       Y0, Y2, Y4
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y3, Y1, Y4
+	VMULPS       Y0, Y3, Y3
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS Y2, Y1, Y3
+	VXORPS       Y2, Y2, Y2
+	VSUBPS       Y3, Y7, Y5
+	VADDPS       Y4, Y8, Y6
+	VSUBPS       Y6, Y2, Y2
+	VADDPS       Y3, Y7, Y3
+	VSUBPS       Y4, Y8, Y4
+	VMOVUPS      Y5, (AX)
+	VMOVUPS      Y2, (CX)
+	VMOVUPS      Y3, (DX)
+	VMOVUPS      Y4, (BX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x00000020, R9
+	SUBQ         $0x08, R10
+	JMP          one
+
+tail:
+	TESTQ        R10, R10
+	JE           done
+	LEAQ         lanes<>+0(SB), R11
+	SHLQ         $0x02, R10
+	SUBQ         R10, R11
+	VMOVUPS      32(R11), Y2
+	VMASKMOVPS   (SI), Y2, Y3
+	VMASKMOVPS   (DI), Y2, Y4
+	VMASKMOVPS   (R8), Y2, Y5
+	VMASKMOVPS   (R9), Y2, Y6
+	VBROADCASTSS const3f000000<>+0(SB), Y7
+	VADDPS       Y5, Y3, Y8
+	VMULPS       Y8, Y7, Y8
+	VSUBPS       Y6, Y4, Y9
+	VMULPS       Y9, Y7, Y9
+	VSUBPS       Y5, Y3, Y3
+	VMULPS       Y3, Y7, Y3
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y4, Y7, Y4
+	VMULPS       Y0, Y3, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMULPS       Y0, Y4, Y0
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS Y3, Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VSUBPS       Y0, Y8, Y3
+	VADDPS       Y5, Y9, Y4
+	VSUBPS       Y4, Y1, Y1
+	VADDPS       Y0, Y8, Y0
+	VSUBPS       Y5, Y9, Y4
+	VMASKMOVPS   Y3, Y2, (AX)
+	VMASKMOVPS   Y1, Y2, (CX)
+	VMASKMOVPS   Y0, Y2, (DX)
+	VMASKMOVPS   Y4, Y2, (BX)
+
+done:
+	VZEROUPPER
+	RET
+
 // func vecTanhAVX2(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·vecTanhAVX2(SB), NOSPLIT, $0-24
@@ -4303,6 +4497,198 @@ tail:
 	VDIVPS       Z1, Z3, Z1
 	VMULPS       Z1, Z0, Z0
 	VMOVUPS      Z0, K1, (AX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func vecSplitAVX512(pr *float32, pi *float32, qr *float32, qi *float32, ar *float32, ai *float32, br *float32, bi *float32, n int, c float32, s float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecSplitAVX512(SB), NOSPLIT, $0-80
+	MOVQ         pr+0(FP), AX
+	MOVQ         pi+8(FP), CX
+	MOVQ         qr+16(FP), DX
+	MOVQ         qi+24(FP), BX
+	MOVQ         ar+32(FP), SI
+	MOVQ         ai+40(FP), DI
+	MOVQ         br+48(FP), R8
+	MOVQ         bi+56(FP), R9
+	MOVQ         n+64(FP), R10
+	VBROADCASTSS c+72(FP), Z0
+	VBROADCASTSS s+76(FP), Z1
+
+one:
+	CMPQ         R10, $0x10
+	JL           tail
+	VMOVUPS      (SI), Z2
+	VMOVUPS      (DI), Z3
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R9), Z5
+	VBROADCASTSS const3f000000<>+0(SB), Z6
+	VADDPS       Z4, Z2, Z7
+	VMULPS       Z7, Z6, Z7
+	VSUBPS       Z5, Z3, Z8
+	VMULPS       Z8, Z6, Z8
+	VADDPS       Z5, Z3, Z3
+	VMULPS       Z3, Z6, Z3
+	VSUBPS       Z2, Z4, Z2
+	VMULPS       Z2, Z6, Z2
+	VMULPS       Z3, Z0, Z4
+	VMOVAPS      Z4, Z4
+	VFNMADD231PS Z1, Z2, Z4
+	VMULPS       Z2, Z0, Z2
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z1, Z3, Z2
+	VADDPS       Z4, Z7, Z3
+	VADDPS       Z2, Z8, Z5
+	VSUBPS       Z4, Z7, Z4
+	VSUBPS       Z8, Z2, Z2
+	VMOVUPS      Z3, (AX)
+	VMOVUPS      Z5, (CX)
+	VMOVUPS      Z4, (DX)
+	VMOVUPS      Z2, (BX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R9
+	SUBQ         $0x10, R10
+	JMP          one
+
+tail:
+	TESTQ        R10, R10
+	JE           done
+	MOVQ         $-1, R11
+	BZHIQ        R10, R11, R11
+	KMOVW        R11, K1
+	VMOVUPS.Z    (SI), K1, Z2
+	VMOVUPS.Z    (DI), K1, Z3
+	VMOVUPS.Z    (R8), K1, Z4
+	VMOVUPS.Z    (R9), K1, Z5
+	VBROADCASTSS const3f000000<>+0(SB), Z6
+	VADDPS       Z4, Z2, Z7
+	VMULPS       Z7, Z6, Z7
+	VSUBPS       Z5, Z3, Z8
+	VMULPS       Z8, Z6, Z8
+	VADDPS       Z5, Z3, Z3
+	VMULPS       Z3, Z6, Z3
+	VSUBPS       Z2, Z4, Z2
+	VMULPS       Z2, Z6, Z2
+	VMULPS       Z3, Z0, Z4
+	VMOVAPS      Z4, Z4
+	VFNMADD231PS Z1, Z2, Z4
+	VMULPS       Z2, Z0, Z0
+	VMOVAPS      Z0, Z0
+	VFMADD231PS  Z1, Z3, Z0
+	VADDPS       Z4, Z7, Z1
+	VADDPS       Z0, Z8, Z2
+	VSUBPS       Z4, Z7, Z3
+	VSUBPS       Z8, Z0, Z0
+	VMOVUPS      Z1, K1, (AX)
+	VMOVUPS      Z2, K1, (CX)
+	VMOVUPS      Z3, K1, (DX)
+	VMOVUPS      Z0, K1, (BX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func vecMergeAVX512(pr *float32, pi *float32, qr *float32, qi *float32, ar *float32, ai *float32, br *float32, bi *float32, n int, c float32, s float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·vecMergeAVX512(SB), NOSPLIT, $0-80
+	MOVQ         pr+0(FP), AX
+	MOVQ         pi+8(FP), CX
+	MOVQ         qr+16(FP), DX
+	MOVQ         qi+24(FP), BX
+	MOVQ         ar+32(FP), SI
+	MOVQ         ai+40(FP), DI
+	MOVQ         br+48(FP), R8
+	MOVQ         bi+56(FP), R9
+	MOVQ         n+64(FP), R10
+	VBROADCASTSS c+72(FP), Z0
+	VBROADCASTSS s+76(FP), Z1
+
+one:
+	CMPQ         R10, $0x10
+	JL           tail
+	VMOVUPS      (SI), Z2
+	VMOVUPS      (DI), Z3
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R9), Z5
+	VBROADCASTSS const3f000000<>+0(SB), Z6
+	VADDPS       Z4, Z2, Z7
+	VMULPS       Z7, Z6, Z7
+	VSUBPS       Z5, Z3, Z8
+	VMULPS       Z8, Z6, Z8
+	VSUBPS       Z4, Z2, Z2
+	VMULPS       Z2, Z6, Z2
+	VADDPS       Z5, Z3, Z3
+	VMULPS       Z3, Z6, Z3
+	VMULPS       Z0, Z2, Z4
+	VMOVAPS      Z4, Z4
+	VFMADD231PS  Z3, Z1, Z4
+	VMULPS       Z0, Z3, Z3
+	VMOVAPS      Z3, Z3
+	VFNMADD231PS Z2, Z1, Z3
+	VXORPS       Z2, Z2, Z2
+	VSUBPS       Z3, Z7, Z5
+	VADDPS       Z4, Z8, Z6
+	VSUBPS       Z6, Z2, Z2
+	VADDPS       Z3, Z7, Z3
+	VSUBPS       Z4, Z8, Z4
+	VMOVUPS      Z5, (AX)
+	VMOVUPS      Z2, (CX)
+	VMOVUPS      Z3, (DX)
+	VMOVUPS      Z4, (BX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R9
+	SUBQ         $0x10, R10
+	JMP          one
+
+tail:
+	TESTQ        R10, R10
+	JE           done
+	MOVQ         $-1, R11
+	BZHIQ        R10, R11, R11
+	KMOVW        R11, K1
+	VMOVUPS.Z    (SI), K1, Z2
+	VMOVUPS.Z    (DI), K1, Z3
+	VMOVUPS.Z    (R8), K1, Z4
+	VMOVUPS.Z    (R9), K1, Z5
+	VBROADCASTSS const3f000000<>+0(SB), Z6
+	VADDPS       Z4, Z2, Z7
+	VMULPS       Z7, Z6, Z7
+	VSUBPS       Z5, Z3, Z8
+	VMULPS       Z8, Z6, Z8
+	VSUBPS       Z4, Z2, Z2
+	VMULPS       Z2, Z6, Z2
+	VADDPS       Z5, Z3, Z3
+	VMULPS       Z3, Z6, Z3
+	VMULPS       Z0, Z2, Z4
+	VMOVAPS      Z4, Z4
+	VFMADD231PS  Z3, Z1, Z4
+	VMULPS       Z0, Z3, Z0
+	VMOVAPS      Z0, Z0
+	VFNMADD231PS Z2, Z1, Z0
+	VXORPS       Z1, Z1, Z1
+	VSUBPS       Z0, Z7, Z2
+	VADDPS       Z4, Z8, Z3
+	VSUBPS       Z3, Z1, Z1
+	VADDPS       Z0, Z7, Z0
+	VSUBPS       Z4, Z8, Z3
+	VMOVUPS      Z2, K1, (AX)
+	VMOVUPS      Z1, K1, (CX)
+	VMOVUPS      Z0, K1, (DX)
+	VMOVUPS      Z3, K1, (BX)
 
 done:
 	VZEROUPPER

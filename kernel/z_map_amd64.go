@@ -114,6 +114,16 @@ func vecSiLUAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func vecGELUAVX2(dst *float32, x *float32, n int)
 
+// vecSplitAVX2 computes bins p and q of a real transform from values a and b of the complex one and the root (c, s) for n elements.
+//
+//go:noescape
+func vecSplitAVX2(pr *float32, pi *float32, qr *float32, qi *float32, ar *float32, ai *float32, br *float32, bi *float32, n int, c float32, s float32)
+
+// vecMergeAVX2 computes the transpose of vecSplit, conjugated for n elements.
+//
+//go:noescape
+func vecMergeAVX2(pr *float32, pi *float32, qr *float32, qi *float32, ar *float32, ai *float32, br *float32, bi *float32, n int, c float32, s float32)
+
 // vecTanhAVX2 computes dst = tanh(x) for n elements.
 //
 //go:noescape
@@ -243,6 +253,16 @@ func vecSiLUAVX512(dst *float32, x *float32, n int)
 //
 //go:noescape
 func vecGELUAVX512(dst *float32, x *float32, n int)
+
+// vecSplitAVX512 computes bins p and q of a real transform from values a and b of the complex one and the root (c, s) for n elements.
+//
+//go:noescape
+func vecSplitAVX512(pr *float32, pi *float32, qr *float32, qi *float32, ar *float32, ai *float32, br *float32, bi *float32, n int, c float32, s float32)
+
+// vecMergeAVX512 computes the transpose of vecSplit, conjugated for n elements.
+//
+//go:noescape
+func vecMergeAVX512(pr *float32, pi *float32, qr *float32, qi *float32, ar *float32, ai *float32, br *float32, bi *float32, n int, c float32, s float32)
 
 // vecTanhAVX512 computes dst = tanh(x) for n elements.
 //

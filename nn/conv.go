@@ -94,3 +94,26 @@ func (l *DepthwiseConv2D) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
 	l.Weight.Uses = y.Value.Shape[2] * y.Value.Shape[3]
 	return y
 }
+
+// DepthwiseConv1D is a convolution of each channel of x [C, B, T] along T with a filter of
+// its own, of odd size K and padded so that T stays. Its weights are few and stay dense.
+type DepthwiseConv1D struct {
+	Weight *Param // [C, K]
+}
+
+// NewDepthwiseConv1D returns a depth-wise convolution of C channels with filters of an odd
+// size, He-normal weights and no bias.
+func NewDepthwiseConv1D(C, size int, rng *rand.Rand) *DepthwiseConv1D {
+	l := &DepthwiseConv1D{Weight: NewParam(C, size)}
+	HeNormal(l.Weight, rng)
+	return l
+}
+
+// Forward returns y, of the shape of x. It panics unless x is [C, B, T].
+func (l *DepthwiseConv1D) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
+	s, size := x.Value.Shape, l.Weight.Shape[1]
+	l.Weight.Uses = s[2]
+	shape := kernel.Conv{KH: 1, KW: size, PadW: size / 2}
+	y := grad.DepthwiseConv2D(t, grad.Reshape(t, x, s[0], s[1], 1, s[2]), l.Weight.values(), l.Weight.gradFor(t), shape)
+	return grad.Reshape(t, y, s...)
+}

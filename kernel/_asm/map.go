@@ -78,6 +78,23 @@ var mapOps = []mapOp{
 	{"vecGELU", "dst = x·σ(2u), u = √(2/π)·(x + 0.044715·x³)", "x", "dst", "", func(w width, in, s vecs) vecs {
 		return vecs{w.mul(in[0], w.sigmoid(w.geluArg(in[0])))}
 	}},
+	{"vecSplit", "bins p and q of a real transform from values a and b of the complex one and the root (c, s)", "ar ai br bi", "pr pi qr qi", "c s", func(w width, in, s vecs) vecs {
+		half := w.constant(0.5)
+		er, ei := w.mul(half, w.add(in[0], in[2])), w.mul(half, w.sub(in[1], in[3]))
+		or, oi := w.mul(half, w.add(in[1], in[3])), w.mul(half, w.sub(in[2], in[0]))
+		wr := w.fnma(s[1], oi, w.mul(s[0], or))
+		wi := w.fma(s[1], or, w.mul(s[0], oi))
+		return vecs{w.add(er, wr), w.add(ei, wi), w.sub(er, wr), w.sub(wi, ei)}
+	}},
+	{"vecMerge", "the transpose of vecSplit, conjugated", "ar ai br bi", "pr pi qr qi", "c s", func(w width, in, s vecs) vecs {
+		half := w.constant(0.5)
+		er, ei := w.mul(half, w.add(in[0], in[2])), w.mul(half, w.sub(in[1], in[3]))
+		dr, di := w.mul(half, w.sub(in[0], in[2])), w.mul(half, w.add(in[1], in[3]))
+		or, oi := w.fma(di, s[1], w.mul(dr, s[0])), w.fnma(dr, s[1], w.mul(di, s[0]))
+		z := w.vec()
+		w.zero(z)
+		return vecs{w.sub(er, oi), w.sub(z, w.add(ei, or)), w.add(er, oi), w.sub(ei, or)}
+	}},
 	{"vecTanh", "dst = tanh(x)", "x", "dst", "", func(w width, in, s vecs) vecs { return vecs{w.tanh(in[0])} }},
 }
 
