@@ -9,12 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	_ "github.com/seed073b5613/filigree/audio/codecs"
 )
 
 // Exit codes.
@@ -49,6 +52,7 @@ type console struct {
 }
 
 func main() {
+	log.SetOutput(io.Discard) // a library prints a line for every FLAC frame of an unusual rate
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second interrupt ends the program at once.
 	context.AfterFunc(ctx, stop)

@@ -42,6 +42,7 @@ var anywhere = []string{"internal/npy", "internal/tfevents", "internal/testkit",
 // package covers those below its folder.
 var thirdParty = map[string][]string{
 	"kernel":            {"golang.org/x/sys/cpu"},
+	"audio/codecs":      {"github.com/mewkiz/flac"},
 	"data":              {"golang.org/x/image"},
 	"internal/tfevents": {"google.golang.org/protobuf/encoding/protowire"},
 	"recipes":           {"gonum.org/v1", "github.com/BurntSushi/toml"},
