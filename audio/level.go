@@ -1,0 +1,92 @@
+package audio
+
+import "math"
+
+// Level measures. Speech is judged by the part of it that is loud enough to be speech.
+
+// RemoveDC subtracts the mean from x, in place.
+func RemoveDC(x []float32) {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(v)
+	}
+	mean := float32(sum / float64(max(len(x), 1)))
+	for i := range x {
+		x[i] -= mean
+	}
+}
+
+// Peak returns the largest magnitude.
+func Peak(x []float32) float32 {
+	peak := float32(0)
+	for _, v := range x {
+		peak = max(peak, v, -v)
+	}
+	return peak
+}
+
+// powers returns the mean squares of blocks of n samples.
+func powers(x []float32, n int) []float64 {
+	var p []float64
+	for at := 0; at < len(x); at += n {
+		sum := 0.0
+		part := x[at:min(at+n, len(x))]
+		for _, v := range part {
+			sum += float64(v) * float64(v)
+		}
+		p = append(p, sum/float64(len(part)))
+	}
+	return p
+}
+
+func loudest(p []float64) float64 {
+	top := 0.0
+	for _, v := range p {
+		top = max(top, v)
+	}
+	return top
+}
+
+// ActiveRMS returns the root mean square over the blocks of 20 ms that are no more than 30 dB
+// below the loudest; 0 for silence.
+func ActiveRMS(x []float32, rate int) float64 {
+	p := powers(x, max(rate/50, 1))
+	top, sum, n := loudest(p), 0.0, 0
+	for _, v := range p {
+		if v > 0 && v >= top*1e-3 {
+			sum += v
+			n++
+		}
+	}
+	return math.Sqrt(sum / float64(max(n, 1)))
+}
+
+// Trim returns the part of x between the first and the last block of 10 ms that is no more
+// than db below the loudest, and edge seconds around it, where there are any. Silence is
+// trimmed to nothing.
+func Trim(x []float32, rate int, db, edge float64) []float32 {
+	n := max(rate/100, 1)
+	p := powers(x, n)
+	limit := loudest(p) * math.Pow(10, -db/10)
+	first, last := -1, -1
+	for i, v := range p {
+		if v > 0 && v >= limit {
+			if first < 0 {
+				first = i
+			}
+			last = i
+		}
+	}
+	if first < 0 {
+		return x[:0]
+	}
+	margin := int(edge * float64(rate))
+	return x[max(0, first*n-margin):min(len(x), (last+1)*n+margin)]
+}
+
+// Gain multiplies x, in place.
+func Gain(x []float32, gain float64) {
+	for i := range x {
+		x[i] = float32(float64(x[i]) * gain)
+	}
+}
