@@ -116,6 +116,8 @@ func interpolationCase(offset int) opCase {
 	})}
 }
 
+var testFrames = kernel.Frames{Size: 8, Hop: 3, Before: 4, Window: []float32{0.1, 0.4, 0.8, 1, 1, 0.9, 0.5, 0.2}}
+
 var opCases = []opCase{
 	linearCase("dense"), linearCase("masked"), linearCase("sparse"), linearCase("block"),
 	convCase("dense", kernel.Conv{C: 3, M: 4, KH: 3, KW: 3, PadH: 1, PadW: 1}),
@@ -177,6 +179,18 @@ var opCases = []opCase{
 		return Add(t, Rows(t, in[0], 1, 3), Rows(t, in[0], 2, 4))
 	})},
 	interpolationCase(0), interpolationCase(3),
+	{"magnitude", [][]int{{1, 2, 9}}, plain(func(t *Tape, in []*Var) *Var { return Magnitude(t, in[0], testFrames, 4) })},
+	{"inverseSTFT", [][]int{{5, 2, 3}, {5, 2, 3}}, plain(func(t *Tape, in []*Var) *Var {
+		return Add(t, InverseSTFT(t, in[0], in[1], testFrames, 1.2), InverseSTFT(t, in[1], in[0], testFrames, 9))
+	})},
+	{"spectralDistance", [][]int{{3, 2, 2}}, plain(func(t *Tape, in []*Var) *Var {
+		x := ScaleShift(t, Square(t, in[0]), 1, []float32{1, 1, 1, 1, 1, 1})
+		return Add(t, SpectralDistance(t, x, []float32{1, 2, 3, 1, 2, 1, 0.5, 1, 0.2, 1, 1, 1}), SpectralDistance(t, x, []float32{1, 2, 3, 1, 2, 1, 0.5, 1, 0.2, 1, 1, 5}))
+	})},
+	{"logMel", [][]int{{3, 2, 2}}, plain(func(t *Tape, in []*Var) *Var {
+		x := Square(t, in[0])
+		return Add(t, LogMel(t, x, []float32{1, 0.5, 0, 0, 0.3, 2}, 0.1), LogMel(t, x, []float32{0.5, 0.5, 0, 0, 1, 2}, 0.1))
+	})},
 	{"custom", [][]int{{3, 2}}, plain(func(t *Tape, in []*Var) *Var {
 		out := t.New(3, 2)
 		for i, v := range in[0].Value.Data {
