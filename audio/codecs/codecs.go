@@ -1,57 +1,37 @@
-// Package codecs adds kinds of sound files to package audio by being imported.
+// Package codecs adds FLAC, MP3 and Opus to the files that package audio reads, by being
+// imported; and it writes FLAC and plays sound.
 package codecs
 
 import (
-	"errors"
 	"fmt"
 	"io"
-
-	"github.com/mewkiz/flac"
 
 	"github.com/seed073b5613/filigree/audio"
 )
 
-func init() { audio.RegisterFormat("FLAC", "fLaC", decodeFLAC) }
-
-// decodeFLAC reads a FLAC stream. The library reports damage by panics here and there.
-func decodeFLAC(r io.Reader) (s *audio.Sound, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s, err = nil, fmt.Errorf("damaged: %v", p)
-		}
-	}()
-	stream, err := flac.New(r)
-	if err != nil {
-		return nil, short(err)
-	}
-	info := stream.Info
-	if info.NChannels == 0 || info.SampleRate == 0 || info.BitsPerSample == 0 {
-		return nil, errors.New("no channels, rate or sample size")
-	}
-	s = &audio.Sound{Rate: int(info.SampleRate), Channels: make([][]float32, info.NChannels)}
-	scale := 1 / float32(uint64(1)<<(info.BitsPerSample-1))
-	for {
-		frame, err := stream.ParseNext()
-		if err == io.EOF && (info.NSamples == 0 || uint64(s.Len()) == info.NSamples) {
-			return s, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("after sample %d of %d: %w", s.Len(), info.NSamples, short(err))
-		}
-		if len(frame.Subframes) != len(s.Channels) {
-			return nil, fmt.Errorf("after sample %d: %d channels, %d before", s.Len(), len(frame.Subframes), len(s.Channels))
-		}
-		for c, sub := range frame.Subframes {
-			for _, v := range sub.Samples {
-				s.Channels[c] = append(s.Channels[c], float32(v)*scale)
-			}
-		}
-	}
+func init() {
+	audio.RegisterFormat(audio.Format{Name: "FLAC", Endings: []string{"flac"}, Magic: []string{"fLaC"},
+		Open: func(r io.Reader) (audio.Stream, error) { return newFLACReader(r) }})
+	audio.RegisterFormat(audio.Format{Name: "MP3", Endings: []string{"mp3"},
+		Magic: []string{"ID3", "\xff\xfb", "\xff\xfa", "\xff\xf3", "\xff\xf2"},
+		Open:  func(r io.Reader) (audio.Stream, error) { return newMP3Reader(r) }})
+	audio.RegisterFormat(audio.Format{Name: "Opus", Endings: []string{"opus", "ogg"}, Magic: []string{"OggS"},
+		Open: func(r io.Reader) (audio.Stream, error) { return newOpusReader(r) }})
 }
 
-func short(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("cut short")
+// guard makes an error of a panic: the libraries report some damage that way.
+func guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("damaged: %v", p)
+		}
+	}()
+	return f()
+}
+
+// room panics where dst does not hold one sample of each channel.
+func room(dst []float32, channels int) {
+	if len(dst) < channels {
+		panic(fmt.Sprintf("codecs: Read: room for %d samples of %d channels", len(dst), channels))
 	}
-	return err
 }

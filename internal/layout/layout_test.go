@@ -41,8 +41,10 @@ var anywhere = []string{"internal/npy", "internal/tfevents", "internal/testkit",
 // thirdParty lists which packages may import which modules from outside. A
 // package covers those below its folder.
 var thirdParty = map[string][]string{
-	"kernel":            {"golang.org/x/sys/cpu"},
-	"audio/codecs":      {"github.com/mewkiz/flac"},
+	"kernel": {"golang.org/x/sys/cpu"},
+	"audio/codecs": {
+		"github.com/mewkiz/flac", "github.com/hajimehoshi/go-mp3", "github.com/pion/opus", "github.com/jfreymuth/pulse",
+	},
 	"data":              {"golang.org/x/image"},
 	"internal/tfevents": {"google.golang.org/protobuf/encoding/protowire"},
 	"recipes":           {"gonum.org/v1", "github.com/BurntSushi/toml"},
