@@ -144,41 +144,16 @@ func TestFLAC(t *testing.T) {
 	if d := len(ours) - flac.Len(); d < -1 || d > 1 {
 		t.Fatalf("%d samples, want %d", len(ours), flac.Len())
 	}
-	// sox has a wider pass band: what lies above ours differs.
+	// Without the band up to 12 kHz, where the files' filter had begun to fall.
+	theirs := audio.Resample(flac.Channels[0], 24000, 22000)
+	ours = audio.Resample(ours, 24000, 22000)
 	power, difference := 0.0, 0.0
-	for i, v := range flac.Channels[0][:min(len(ours), flac.Len())] {
+	for i, v := range theirs[:min(len(ours), len(theirs))] {
 		power += float64(v) * float64(v)
 		difference += float64(v-ours[i]) * float64(v-ours[i])
 	}
-	if db := 10 * math.Log10(difference/power); db > -30 {
+	if db := 10 * math.Log10(difference/power); db > -60 {
 		t.Errorf("difference from the FLAC file's samples: %.1f dB", db)
-	}
-}
-
-func TestResampleKeepsTones(t *testing.T) {
-	for _, c := range []struct{ from, to int }{{48000, 16000}, {24000, 16000}, {22050, 16000}, {16000, 24000}, {8000, 16000}, {44100, 48000}} {
-		n := c.from / 2
-		for _, hz := range []float64{0, 100, 1000, 0.42 * float64(min(c.from, c.to))} {
-			x := make([]float32, n)
-			for i := range x {
-				x[i] = float32(math.Cos(2 * math.Pi * hz * float64(i) / float64(c.from)))
-			}
-			y := audio.Resample(x, c.from, c.to)
-			if want := (n*c.to + c.from - 1) / c.from; len(y) != want {
-				t.Fatalf("%d to %d: %d samples, want %d", c.from, c.to, len(y), want)
-			}
-			for i := len(y) / 4; i < 3*len(y)/4; i++ {
-				if want := math.Cos(2 * math.Pi * hz * float64(i) / float64(c.to)); math.Abs(float64(y[i])-want) > 2e-4 {
-					t.Fatalf("%d to %d, %g Hz: sample %d is %g, want %g", c.from, c.to, hz, i, y[i], want)
-				}
-			}
-		}
-	}
-	// Above the new Nyquist frequency nothing is left.
-	for i, v := range audio.Resample(tone(8500, 48000, 48000, 1), 48000, 16000)[2000:14000] {
-		if math.Abs(float64(v)) > 1e-4 {
-			t.Fatalf("alias: sample %d is %g", i, v)
-		}
 	}
 }
 
