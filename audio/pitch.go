@@ -32,6 +32,7 @@ type pitchFrame struct {
 // pitchTask finds the candidates of the frames of a waveform.
 type pitchTask struct {
 	x      []float32
+	energy []float64 // of all samples before each
 	hop    float64
 	frames []pitchFrame
 }
@@ -41,6 +42,10 @@ type pitchTask struct {
 func Pitch(x []float32, rate, hop int) []float32 {
 	frames := make([]pitchFrame, 1+len(x)/hop)
 	t := &pitchTask{x: Resample(x, rate, pitchRate), hop: float64(hop) * pitchRate / float64(rate), frames: frames}
+	t.energy = make([]float64, len(t.x)+1)
+	for i, v := range t.x {
+		t.energy[i+1] = t.energy[i] + float64(v)*float64(v)
+	}
 	const block = 64
 	parallel.Do((len(frames)+block-1)/block, blocks{t, block})
 	t.quiet()
@@ -92,18 +97,11 @@ func (t *pitchTask) correlation(at, n, lag int) float64 {
 	if high-low < n/2 {
 		return 0
 	}
-	a, b := t.x[low:high], t.x[low+lag:high+lag]
-	var ab, aa, bb float32
-	for i, v := range a {
-		w := b[i]
-		ab += v * w
-		aa += v * v
-		bb += w * w
-	}
-	if aa == 0 || bb == 0 {
+	aa, bb := t.energy[high]-t.energy[low], t.energy[high+lag]-t.energy[low+lag]
+	if aa <= 0 || bb <= 0 {
 		return 0
 	}
-	return float64(ab) / (math.Sqrt(float64(aa))*math.Sqrt(float64(bb)) + 1e-9)
+	return float64(dot(t.x[low:high], t.x[low+lag:high+lag])) / (math.Sqrt(aa*bb) + 1e-9)
 }
 
 // quiet marks frames that are too quiet to be voiced.

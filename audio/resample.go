@@ -54,10 +54,14 @@ func NewResampler(from, to int) *Resampler {
 	}
 	filters := r.design(cutoff)
 	if r.up <= mostPhases {
+		up := r.up
+		for r.up < 12 && 8*r.down < r.half { // a few periods together make a better product
+			r.up, r.down = 2*r.up, 2*r.down
+		}
 		L := 2*r.half + r.down - 1
 		r.taps = make([]float32, r.up*L)
 		for p := range r.up {
-			copy(r.taps[p*L+p*r.down/r.up:], filters[p*r.down%r.up*2*r.half:][:2*r.half])
+			copy(r.taps[p*L+p*r.down/r.up:], filters[p*r.down%r.up*up/r.up*2*r.half:][:2*r.half])
 		}
 	} else {
 		r.taps = filters
