@@ -1,0 +1,201 @@
+package quality
+
+import (
+	"math"
+
+	"github.com/seed073b5613/filigree/audio"
+	"github.com/seed073b5613/filigree/kernel"
+)
+
+// STOI: Taal, Hendriks, Heusdens and Jensen, "An algorithm for intelligibility prediction
+// of time-frequency weighted noisy speech", 2011. ESTOI: Jensen and Taal, "An algorithm for
+// predicting the intelligibility of speech masked by modulated noise maskers", 2016.
+const (
+	stoiRate    = 10000
+	stoiFrame   = 256 // half of it overlaps
+	stoiSize    = 512 // of the transform
+	stoiBands   = 15  // third octaves
+	stoiLowest  = 150 // Hz, centre of the first
+	stoiSegment = 30  // frames that are compared at a time
+	stoiRange   = 40  // dB below the loudest frame: less is silence
+	stoiClip    = -15 // dB, bound on the ratio of signal to distortion
+)
+
+// STOI returns the short-time objective intelligibility of generated speech and its
+// extended form, both from 0 (or a little below) to 1. The recordings must be aligned. It
+// reports false where less than 0.4 s of the reference is not silent.
+func STOI(reference, generated []float32, rate int) (stoi, extended float64, ok bool) {
+	x, y := audio.Resample(reference, rate, stoiRate), audio.Resample(generated, rate, stoiRate)
+	n := min(len(x), len(y))
+	x, y = withoutSilence(x[:n], y[:n])
+	X, Y := thirdOctaves(x), thirdOctaves(y)
+	T := len(X) / stoiBands
+	if T < stoiSegment {
+		return 0, 0, false
+	}
+	for end := stoiSegment; end <= T; end++ {
+		a, b := segment(X, end-stoiSegment, T), segment(Y, end-stoiSegment, T)
+		stoi += clippedCorrelation(a, b)
+		extended += spectralCorrelation(a, b)
+	}
+	segments := float64(T - stoiSegment + 1)
+	return stoi / segments, extended / segments, true
+}
+
+// stoiWindow is a Hann window without its zeros.
+func stoiWindow() []float64 {
+	w := make([]float64, stoiFrame)
+	for i := range w {
+		w[i] = 0.5 - 0.5*math.Cos(2*math.Pi*float64(i+1)/(stoiFrame+1))
+	}
+	return w
+}
+
+// withoutSilence drops the frames where x is silent from both, overlapping and adding the rest.
+func withoutSilence(x, y []float32) (_, _ []float32) {
+	const hop = stoiFrame / 2
+	w := stoiWindow()
+	frames := max(0, (len(x)-stoiFrame+hop-1)/hop)
+	energy := make([]float64, frames)
+	loudest := math.Inf(-1)
+	for f := range energy {
+		sum := 0.0
+		for i, v := range w {
+			s := v * float64(x[f*hop+i])
+			sum += s * s
+		}
+		energy[f] = 20 * math.Log10(math.Sqrt(sum)+1e-16)
+		loudest = max(loudest, energy[f])
+	}
+	keep := 0
+	for _, e := range energy {
+		if e > loudest-stoiRange {
+			keep++
+		}
+	}
+	if keep == 0 {
+		return nil, nil
+	}
+	a, b := make([]float32, (keep-1)*hop+stoiFrame), make([]float32, (keep-1)*hop+stoiFrame)
+	at := 0
+	for f, e := range energy {
+		if e <= loudest-stoiRange {
+			continue
+		}
+		for i, v := range w {
+			a[at+i] += float32(v * float64(x[f*hop+i]))
+			b[at+i] += float32(v * float64(y[f*hop+i]))
+		}
+		at += hop
+	}
+	return a, b
+}
+
+// thirdOctaves returns the magnitudes of the bands [15, T].
+func thirdOctaves(x []float32) []float32 {
+	const hop = stoiFrame / 2
+	T := max(0, (len(x)-stoiFrame+hop-1)/hop)
+	if T == 0 {
+		return nil
+	}
+	w := make([]float32, stoiSize)
+	for i, v := range stoiWindow() {
+		w[i] = float32(v)
+	}
+	const bins = stoiSize/2 + 1
+	re, im := make([]float32, bins*T), make([]float32, bins*T)
+	kernel.Frames{Size: stoiSize, Hop: hop, Window: w}.Analyze(1, len(x), T, x, re, im)
+	out := make([]float32, stoiBands*T)
+	sums := make([]float64, T)
+	for band := range stoiBands {
+		clear(sums)
+		for k := nearestBin(math.Exp2((2*float64(band) - 1) / 6)); k < nearestBin(math.Exp2((2*float64(band)+1)/6)); k++ {
+			for t := range T {
+				r, i := float64(re[k*T+t]), float64(im[k*T+t])
+				sums[t] += r*r + i*i
+			}
+		}
+		for t, s := range sums {
+			out[band*T+t] = float32(math.Sqrt(s))
+		}
+	}
+	return out
+}
+
+// nearestBin returns the bin of a multiple of the lowest band's centre.
+func nearestBin(multiple float64) int {
+	return int(math.Round(stoiLowest * multiple * stoiSize / stoiRate))
+}
+
+// segment copies 30 frames [15, 30].
+func segment(x []float32, from, T int) [][]float64 {
+	rows := make([][]float64, stoiBands)
+	for band := range rows {
+		rows[band] = make([]float64, stoiSegment)
+		for i := range rows[band] {
+			rows[band][i] = float64(x[band*T+from+i])
+		}
+	}
+	return rows
+}
+
+const tiny = 2.220446049250313e-16 // keeps silence from dividing by zero
+
+// clippedCorrelation is STOI's measure of a segment: the mean over bands of the correlation
+// in time, the generated level matched and its excess clipped.
+func clippedCorrelation(x, y [][]float64) float64 {
+	sum := 0.0
+	clip := 1 + math.Pow(10, -stoiClip/20.0)
+	for band, a := range x {
+		b := make([]float64, len(a))
+		gain := norm(a) / (norm(y[band]) + tiny)
+		for i, v := range y[band] {
+			b[i] = min(v*gain, a[i]*clip)
+		}
+		sum += inner(unit(append([]float64(nil), a...)), unit(b))
+	}
+	return sum / stoiBands
+}
+
+// spectralCorrelation is ESTOI's: bands normalised in time, then frames across bands.
+func spectralCorrelation(x, y [][]float64) float64 {
+	for band := range x {
+		unit(x[band])
+		unit(y[band])
+	}
+	sum := 0.0
+	a, b := make([]float64, stoiBands), make([]float64, stoiBands)
+	for i := range stoiSegment {
+		for band := range x {
+			a[band], b[band] = x[band][i], y[band][i]
+		}
+		sum += inner(unit(a), unit(b))
+	}
+	return sum / stoiSegment
+}
+
+func inner(a, b []float64) float64 {
+	sum := 0.0
+	for i, v := range a {
+		sum += v * b[i]
+	}
+	return sum
+}
+
+func norm(a []float64) float64 { return math.Sqrt(inner(a, a)) }
+
+// unit removes the mean and divides by the norm, in place.
+func unit(a []float64) []float64 {
+	mean := 0.0
+	for _, v := range a {
+		mean += v / float64(len(a))
+	}
+	for i := range a {
+		a[i] -= mean
+	}
+	n := norm(a) + tiny
+	for i := range a {
+		a[i] /= n
+	}
+	return a
+}
