@@ -38,6 +38,7 @@ type commands struct {
 	Fetch     fetchCommand     `cmd:"" help:"Download a data set and verify it."`
 	Runs      runsCommand      `cmd:"" help:"List or tidy the runs on disk."`
 	Text      textCommand      `cmd:"" help:"Show how English text is read: words and phonemes."`
+	Score     scoreCommand     `cmd:"" help:"Compare speech with recordings."`
 	Version   versionCommand   `cmd:"" help:"Show the version and the machine."`
 }
 
