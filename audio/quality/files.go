@@ -83,10 +83,10 @@ func sounds(path string) (found map[string]string, file bool, err error) {
 }
 
 // longest is the most that is read of a recording, in seconds.
-const longest = 3600
+const longest = 1200
 
 // Open reads a recording for [Compare]: mono at [Rate], without an offset. It also returns
-// the rate of the file. More than an hour is an error.
+// the rate of the file. More than 20 minutes are an error.
 func Open(path string) (x []float32, rate int, err error) {
 	f, err := audio.OpenFile(path)
 	if err != nil {

@@ -22,7 +22,6 @@ const (
 type Tally struct {
 	Files                   int
 	reference, generated    int // samples
-	warped                  bool
 	mcdDTW, mcd13, mcd24    mean
 	lsd1024, lsd2048, mel   mean
 	periodicity             mean // squares
@@ -49,7 +48,6 @@ func (t *Tally) Merge(o *Tally) {
 	t.Files += o.Files
 	t.reference += o.reference
 	t.generated += o.generated
-	t.warped = t.warped || o.warped
 	for _, p := range [][2]*mean{{&t.mcdDTW, &o.mcdDTW}, {&t.mcd13, &o.mcd13}, {&t.mcd24, &o.mcd24}, {&t.lsd1024, &o.lsd1024},
 		{&t.lsd2048, &o.lsd2048}, {&t.mel, &o.mel}, {&t.periodicity, &o.periodicity}, {&t.f0, &o.f0}, {&t.voicing, &o.voicing},
 		{&t.spread, &o.spread}, {&t.referenceSpread, &o.referenceSpread}, {&t.stoi, &o.stoi}, {&t.estoi, &o.estoi},
@@ -125,14 +123,13 @@ func Compare(reference, generated []float32, aligned bool) (*Tally, error) {
 	case !aligned && max(a, b) > longestWarp*Hop:
 		return nil, fmt.Errorf("%.0f and %.0f s long: only ten minutes can be aligned by time warping", float64(a)/Rate, float64(b)/Rate)
 	}
-	t := &Tally{Files: 1, reference: a, generated: b, warped: !aligned}
+	t := &Tally{Files: 1, reference: a, generated: b}
 	if aligned {
 		reference, generated = reference[:min(a, b)], generated[:min(a, b)]
 	}
 	x, y := cepstra(reference), cepstra(generated)
 	same := straight(min(len(x), len(y)))
 	path := same
-	// An hour of aligned sound is not warped: it has nothing to tell there.
 	if max(len(x), len(y)) <= longestWarp {
 		path = warp(x, y)
 		for _, p := range path {

@@ -33,10 +33,12 @@ func STOI(reference, generated []float32, rate int) (stoi, extended float64, ok 
 	if T < stoiSegment {
 		return 0, 0, false
 	}
+	var a, b bands
 	for end := stoiSegment; end <= T; end++ {
-		a, b := segment(X, end-stoiSegment, T), segment(Y, end-stoiSegment, T)
-		stoi += clippedCorrelation(a, b)
-		extended += spectralCorrelation(a, b)
+		segment(X, end-stoiSegment, T, &a)
+		segment(Y, end-stoiSegment, T, &b)
+		stoi += clippedCorrelation(&a, &b)
+		extended += spectralCorrelation(&a, &b)
 	}
 	segments := float64(T - stoiSegment + 1)
 	return stoi / segments, extended / segments, true
@@ -102,74 +104,80 @@ func thirdOctaves(x []float32) []float32 {
 	for i, v := range stoiWindow() {
 		w[i] = float32(v)
 	}
-	const bins = stoiSize/2 + 1
-	re, im := make([]float32, bins*T), make([]float32, bins*T)
-	kernel.Frames{Size: stoiSize, Hop: hop, Window: w}.Analyze(1, len(x), T, x, re, im)
+	var edges [stoiBands + 1]int // bins
+	for i := range edges {
+		edges[i] = int(math.Round(stoiLowest * math.Exp2((2*float64(i)-1)/6) * stoiSize / stoiRate))
+	}
+	const bins, block = stoiSize/2 + 1, 1024
+	re, im := make([]float32, bins*min(block, T)), make([]float32, bins*min(block, T))
 	out := make([]float32, stoiBands*T)
-	sums := make([]float64, T)
-	for band := range stoiBands {
-		clear(sums)
-		for k := nearestBin(math.Exp2((2*float64(band) - 1) / 6)); k < nearestBin(math.Exp2((2*float64(band)+1)/6)); k++ {
-			for t := range T {
-				r, i := float64(re[k*T+t]), float64(im[k*T+t])
-				sums[t] += r*r + i*i
+	for first := 0; first < T; first += block {
+		n := min(block, T-first)
+		re, im := re[:bins*n], im[:bins*n]
+		part := x[first*hop : (first+n-1)*hop+stoiFrame]
+		kernel.Frames{Size: stoiSize, Hop: hop, Window: w}.Analyze(1, len(part), n, part, re, im)
+		for band := range stoiBands {
+			for t := range n {
+				sum := 0.0
+				for k := edges[band]; k < edges[band+1]; k++ {
+					r, i := float64(re[k*n+t]), float64(im[k*n+t])
+					sum += r*r + i*i
+				}
+				out[band*T+first+t] = float32(math.Sqrt(sum))
 			}
-		}
-		for t, s := range sums {
-			out[band*T+t] = float32(math.Sqrt(s))
 		}
 	}
 	return out
 }
 
-// nearestBin returns the bin of a multiple of the lowest band's centre.
-func nearestBin(multiple float64) int {
-	return int(math.Round(stoiLowest * multiple * stoiSize / stoiRate))
-}
+// bands holds 30 frames, one row a band.
+type bands [stoiBands][stoiSegment]float64
 
-// segment copies 30 frames [15, 30].
-func segment(x []float32, from, T int) [][]float64 {
-	rows := make([][]float64, stoiBands)
-	for band := range rows {
-		rows[band] = make([]float64, stoiSegment)
-		for i := range rows[band] {
-			rows[band][i] = float64(x[band*T+from+i])
+// segment copies the frames that begin with from.
+func segment(x []float32, from, T int, into *bands) {
+	for band := range into {
+		for i := range stoiSegment {
+			into[band][i] = float64(x[band*T+from+i])
 		}
 	}
-	return rows
 }
 
 const tiny = 2.220446049250313e-16 // keeps silence from dividing by zero
 
 // clippedCorrelation is STOI's measure of a segment: the mean over bands of the correlation
 // in time, the generated level matched and its excess clipped.
-func clippedCorrelation(x, y [][]float64) float64 {
+func clippedCorrelation(x, y *bands) float64 {
 	sum := 0.0
 	clip := 1 + math.Pow(10, -stoiClip/20.0)
-	for band, a := range x {
-		b := make([]float64, len(a))
-		gain := norm(a) / (norm(y[band]) + tiny)
-		for i, v := range y[band] {
+	for band := range x {
+		a, b := x[band], y[band] // copies
+		gain := norm(a[:]) / (norm(b[:]) + tiny)
+		for i, v := range b {
 			b[i] = min(v*gain, a[i]*clip)
 		}
-		sum += inner(unit(append([]float64(nil), a...)), unit(b))
+		unit(a[:])
+		unit(b[:])
+		sum += inner(a[:], b[:])
 	}
 	return sum / stoiBands
 }
 
-// spectralCorrelation is ESTOI's: bands normalised in time, then frames across bands.
-func spectralCorrelation(x, y [][]float64) float64 {
+// spectralCorrelation is ESTOI's: bands normalised in time, in place, then frames across
+// bands.
+func spectralCorrelation(x, y *bands) float64 {
 	for band := range x {
-		unit(x[band])
-		unit(y[band])
+		unit(x[band][:])
+		unit(y[band][:])
 	}
 	sum := 0.0
-	a, b := make([]float64, stoiBands), make([]float64, stoiBands)
+	var a, b [stoiBands]float64
 	for i := range stoiSegment {
 		for band := range x {
 			a[band], b[band] = x[band][i], y[band][i]
 		}
-		sum += inner(unit(a), unit(b))
+		unit(a[:])
+		unit(b[:])
+		sum += inner(a[:], b[:])
 	}
 	return sum / stoiSegment
 }
@@ -185,7 +193,7 @@ func inner(a, b []float64) float64 {
 func norm(a []float64) float64 { return math.Sqrt(inner(a, a)) }
 
 // unit removes the mean and divides by the norm, in place.
-func unit(a []float64) []float64 {
+func unit(a []float64) {
 	mean := 0.0
 	for _, v := range a {
 		mean += v / float64(len(a))
@@ -197,5 +205,4 @@ func unit(a []float64) []float64 {
 	for i := range a {
 		a[i] /= n
 	}
-	return a
 }

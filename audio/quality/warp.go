@@ -23,10 +23,11 @@ const (
 
 // warp returns the cheapest path through the distances of c1 … c13, from the first pair of
 // frames to the last in steps of one frame in either or both, each pair counting once. It
-// stays near the straight line between the ends: within 1.5 s, or 15 % of the length.
+// stays near the straight line between the ends: within 15 % of the length, but at least
+// 1.5 s and at most 15 s.
 func warp(x, y [][order]float32) []pair {
 	n, m := len(x), len(y)
-	band := max(150, 15*max(n, m)/100)
+	band := min(max(150, 15*max(n, m)/100), 1500)
 	low := func(i int) int { return max(0, centre(i, n, m)-band) }
 	high := func(i int) int { return min(m, centre(i, n, m)+band+1) }
 	steps := make([][]byte, n)
