@@ -3,6 +3,7 @@
 package codecs
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 
@@ -14,9 +15,21 @@ func init() {
 		Open: func(r io.Reader) (audio.Stream, error) { return newFLACReader(r) }})
 	audio.RegisterFormat(audio.Format{Name: "MP3", Endings: []string{"mp3"},
 		Magic: []string{"ID3", "\xff\xfb", "\xff\xfa", "\xff\xf3", "\xff\xf2"},
-		Open:  func(r io.Reader) (audio.Stream, error) { return newMP3Reader(r) }})
+		Open:  openTagged})
 	audio.RegisterFormat(audio.Format{Name: "Opus", Endings: []string{"opus", "ogg"}, Magic: []string{"OggS"},
 		Open: func(r io.Reader) (audio.Stream, error) { return newOpusReader(r) }})
+}
+
+// openTagged reads MP3, or FLAC behind the tags of an MP3 file, which some programs write.
+func openTagged(r io.Reader) (audio.Stream, error) {
+	in := bufio.NewReaderSize(r, 1<<16)
+	if err := skipID3(in); err != nil {
+		return nil, err
+	}
+	if head, _ := in.Peek(4); string(head) == "fLaC" {
+		return newFLACReader(in)
+	}
+	return newMP3Reader(in)
 }
 
 // guard makes an error of a panic: the libraries report some damage that way.

@@ -74,13 +74,16 @@ func (f *flacReader) Read(dst []float32) (int, error) {
 
 // next decodes a frame.
 func (f *flacReader) next() error {
+	total := f.s.Info.NSamples // 0 where unknown
+	if total != 0 && f.done >= total {
+		return io.EOF // what may follow is no sound
+	}
 	var b *frame.Frame
 	err := guard(func() (err error) {
 		b, err = f.s.ParseNext()
 		return err
 	})
-	total := f.s.Info.NSamples // 0 where unknown
-	if err == io.EOF && (total == 0 || f.done >= total) {
+	if err == io.EOF && total == 0 {
 		return io.EOF
 	}
 	if err != nil {

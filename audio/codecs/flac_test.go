@@ -139,6 +139,26 @@ func TestFLACAgainstTheReferenceProgram(t *testing.T) {
 	}
 }
 
+// Other widths, many channels and high rates, through the reference program from WAV.
+func TestFLACOfOtherWidths(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct{ bits, rate, channels string }{{"8", "8000", "1"}, {"24", "192000", "8"}, {"24", "44100", "2"}, {"16", "11025", "3"}} {
+		wav, out := filepath.Join(dir, "a.wav"), filepath.Join(dir, "a.flac")
+		convert(t, "sox", "-n", "-r", c.rate, "-c", c.channels, "-b", c.bits, wav, "synth", "0.3", "pinknoise", "gain", "-3")
+		convert(t, "flac", "-s", "-f", "--channel-map=none", "-o", out, wav)
+		want, err := audio.Open(wav)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := audio.Open(out)
+		if err != nil {
+			t.Errorf("%v: %v", c, err)
+			continue
+		}
+		same(t, got, want)
+	}
+}
+
 func TestFLACCutShort(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.flac")
 	f, err := os.Create(path)

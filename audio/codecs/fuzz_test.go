@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/seed073b5613/filigree/audio"
@@ -31,7 +32,7 @@ func openSmall(t *testing.T, name string) *audio.Sound {
 
 func FuzzMP3(f *testing.F) {
 	seeds(f, "mono16k.mp3", "stereo44k.mp3")
-	f.Fuzz(func(t *testing.T, file []byte) { drain(t, newAny(newMP3Reader(bytes.NewReader(file)))) })
+	f.Fuzz(func(t *testing.T, file []byte) { drain(t, newAny(openTagged(bytes.NewReader(file)))) })
 }
 
 // A changed page gets its right checksum again, or nothing would come past it.
@@ -52,6 +53,21 @@ func FuzzOpus(f *testing.F) {
 		}
 		drain(t, newAny(newOpusReader(bytes.NewReader(file))))
 	})
+}
+
+// Some programs put the tags of MP3 files around FLAC.
+func TestTagsAroundFLAC(t *testing.T) {
+	file, err := os.ReadFile("testdata/stereo.flac")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := openSmall(t, "stereo.flac")
+	tag := append([]byte("ID3\x04\x00\x00\x00\x00\x01\x00"), make([]byte, 128)...)
+	got, err := audio.Decode(bytes.NewReader(slices.Concat(tag, file, []byte("TAG"), make([]byte, 125))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, want)
 }
 
 // The files of testdata, made by the encoders named in its README, decode everywhere to

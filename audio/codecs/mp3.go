@@ -22,11 +22,8 @@ type mp3Reader struct {
 	err            error
 }
 
-func newMP3Reader(r io.Reader) (*mp3Reader, error) {
-	in := bufio.NewReaderSize(r, 1<<16)
-	if err := skipID3(in); err != nil {
-		return nil, err
-	}
+// newMP3Reader begins behind tags.
+func newMP3Reader(in *bufio.Reader) (*mp3Reader, error) {
 	head, err := firstFrame(in)
 	if err != nil {
 		return nil, err
