@@ -17,7 +17,7 @@ const (
 	candidates  = 6
 
 	lagWeight    = 0.25 // lowers the score of long lags, so that octaves below lose ties
-	voicingBias  = 0.6 // score of being unvoiced
+	voicingBias  = 0.6  // score of being unvoiced
 	jumpCost     = 1.0  // a change of pitch by an octave
 	switchCost   = 0.14 // a change between voiced and unvoiced
 	silenceBelow = 1e-4 // of the loudest frame's power: 40 dB
