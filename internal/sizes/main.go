@@ -25,7 +25,7 @@ var limits = []struct {
 	{"kernel", []string{"kernel"}, 6000},
 	{"grad + nn", []string{"grad", "nn"}, 4000},
 	{"prune", []string{"prune"}, 3500},
-	{"online", []string{"online"}, 1500},
+	{"online", []string{"online"}, 2000},
 	{"models/speech", []string{"models/speech"}, 3000},
 	{"models/music", []string{"models/music"}, 3000},
 	{"models/vision", []string{"models/vision"}, 3000},

@@ -1,0 +1,259 @@
+package online
+
+import (
+	"slices"
+
+	"github.com/seed073b5613/filigree/nn"
+)
+
+// column is a weight that exists: the row of its coefficient, in that of c.rec or, from G·H on,
+// in c.cand; the input it meets, in (x, h, 1); the array its gradient is in and its place there.
+type column struct {
+	coef, src int32
+	param     int8 // input, recurrent, bias, nbias
+	at        int32
+	key       int64 // tells weights apart whatever the topology
+}
+
+// columnsOf lists the weights that exist by the row of their coefficient.
+func (l *Learner) columnsOf() [][]column {
+	rows := make([][]column, l.G*l.H)
+	add := func(p *nn.Param, param int8, row, col int, src int32, at int) {
+		coef := int32(row)
+		if l.kind == gru && row >= 2*l.H && (param == 0 || param == 2) {
+			coef += int32(l.H)
+		}
+		key := (int64(param)<<56 | int64(row)<<28) + int64(col)
+		rows[row] = append(rows[row], column{coef, src, param, int32(at), key})
+	}
+	each := func(p *nn.Param, param int8, base int) {
+		if p.Sparse != nil {
+			for e := range p.Sparse.Entries {
+				for r := range min(p.Sparse.R, p.M()-e.Group*p.Sparse.R) {
+					add(p, param, e.Group*p.Sparse.R+r, e.Col, int32(base+e.Col), e.Pos*p.Sparse.R+r)
+				}
+			}
+			return
+		}
+		for i := range p.M() {
+			for j := range p.K() {
+				if p.Mask == nil || p.Mask.Get(i/p.Mask.R, j) {
+					add(p, param, i, j, int32(base+j), i*p.K()+j)
+				}
+			}
+		}
+	}
+	each(l.r.Input, 0, 0)
+	each(l.r.Recurrent, 1, l.C)
+	for i := range l.G * l.H {
+		add(l.r.Bias, 2, i, 0, int32(l.C+l.H), i)
+	}
+	if l.nbias != nil {
+		for u := range l.H {
+			add(l.nbias, 3, 2*l.H+u, 0, int32(l.C+l.H), u)
+		}
+	}
+	for _, r := range rows { // one run of columns for each coefficient
+		slices.SortStableFunc(r, func(a, b column) int { return int(a.coef - b.coef) })
+	}
+	return rows
+}
+
+// gradients returns the arrays that columns point into.
+func (l *Learner) gradients() [4][]float32 {
+	g := [4][]float32{l.r.Input.Grad.Data, l.r.Recurrent.Grad.Data, l.r.Bias.Grad.Data}
+	if l.nbias != nil {
+		g[3] = l.nbias.Grad.Data
+	}
+	return g
+}
+
+// dynamics is D on its structural pattern: the union of the gates' recurrent weights, and the
+// diagonals that gates make. State u·W + W-1 is h of unit u; with W = 2 the one before is its
+// memory.
+type dynamics struct {
+	l    *Learner
+	W    int
+	unit struct { // pattern of the units, with the weights of all gates
+		offsets, cols []int32
+		w             []float32 // [entries][G]
+	}
+	at            []int32 // where a gate's weight stands in the parameter's values, or -1; like unit.w
+	offsets, cols []int32 // of the states
+	val           []float32
+	diag          []int32 // entry of each unit's leak on the state it leaks from
+	pass          []int32 // LSTM: entry of the memory's influence on h
+}
+
+// build finds the pattern.
+func (d *dynamics) build(l *Learner) {
+	*d = dynamics{l: l, W: l.states()}
+	H := l.H
+	places := make([]map[int32][]int32, H)
+	for i := range places {
+		places[i] = map[int32][]int32{}
+		if l.kind == gru {
+			places[i][int32(i)] = none(l.G)
+		}
+	}
+	for row, cs := range l.columnsOf() {
+		for _, c := range cs {
+			if c.param != 1 {
+				continue
+			}
+			m, j := places[row%H], c.src-int32(l.C)
+			if m[j] == nil {
+				m[j] = none(l.G)
+			}
+			m[j][row/H] = c.at
+		}
+	}
+	d.unit.offsets = []int32{0}
+	d.offsets = []int32{0}
+	for u, m := range places {
+		var cols []int32
+		for j := range m {
+			cols = append(cols, j)
+		}
+		slices.Sort(cols)
+		for _, j := range cols {
+			d.unit.cols, d.at = append(d.unit.cols, j), append(d.at, m[j]...)
+		}
+		d.unit.offsets = append(d.unit.offsets, int32(len(d.unit.cols)))
+		d.addRows(u, cols)
+	}
+	d.unit.w = make([]float32, len(d.at))
+	d.val = make([]float32, len(d.cols))
+}
+
+func none(n int) []int32 {
+	s := make([]int32, n)
+	for i := range s {
+		s[i] = -1
+	}
+	return s
+}
+
+// addRows adds the rows of a unit's states, columns ascending.
+func (d *dynamics) addRows(u int, cols []int32) {
+	for w := range d.W {
+		self := int32(u * d.W)
+		placed := d.W == 1
+		put := func() {
+			if w == 0 {
+				d.diag = append(d.diag, int32(len(d.cols)))
+			} else {
+				d.pass = append(d.pass, int32(len(d.cols)))
+			}
+			d.cols = append(d.cols, self)
+			placed = true
+		}
+		for _, j := range cols {
+			s := j*int32(d.W) + int32(d.W-1)
+			if !placed && self < s {
+				put()
+			}
+			if d.W == 1 && d.l.kind == gru && j == int32(u) {
+				d.diag = append(d.diag, int32(len(d.cols)))
+			}
+			d.cols = append(d.cols, s)
+		}
+		if !placed {
+			put()
+		}
+		d.offsets = append(d.offsets, int32(len(d.cols)))
+	}
+}
+
+// load reads the weights.
+func (d *dynamics) load() {
+	v := d.l.r.Recurrent.Values()
+	for i, at := range d.at {
+		if d.unit.w[i] = 0; at >= 0 {
+			d.unit.w[i] = v[at]
+		}
+	}
+}
+
+// set computes the values for step s of sequence b.
+func (d *dynamics) set(c chunkGrad, s, b int) {
+	size, G := c.H*c.B, c.G
+	for u := range c.H {
+		lo, hi := d.unit.offsets[u], d.unit.offsets[u+1]
+		for w := range d.W {
+			coef := c.rec
+			if d.W == 2 && w == 0 {
+				coef = c.mem
+			}
+			row := d.val[d.offsets[u*d.W+w]:d.offsets[u*d.W+w+1]]
+			skip := -1
+			if d.W == 2 {
+				skip = int([][]int32{d.diag, d.pass}[w][u] - d.offsets[u*d.W+w])
+			}
+			var a [4]float32
+			for g := range G {
+				a[g] = coef[(s*G+g)*size+u*c.B+b]
+			}
+			k := 0
+			for e := lo; e < hi; e++ {
+				if k == skip {
+					k++
+				}
+				sum := float32(0)
+				for g, w := range d.unit.w[int(e)*G : (int(e)+1)*G] {
+					sum += a[g&3] * w
+				}
+				row[k] = sum
+				k++
+			}
+		}
+		i := s*size + u*c.B + b
+		switch {
+		case d.W == 2:
+			d.val[d.diag[u]], d.val[d.pass[u]] = c.leak[i], c.pass[i]
+		case len(d.diag) > 0:
+			d.val[d.diag[u]] += c.leak[i]
+		}
+	}
+}
+
+// reach returns the states that start reaches within steps steps of D, and start, ascending.
+// next lists for each state those it influences.
+func reach(start []int32, steps int, next [][]int32) []int32 {
+	seen := map[int32]bool{}
+	for _, s := range start {
+		seen[s] = true
+	}
+	front := start
+	for range steps {
+		var more []int32
+		for _, s := range front {
+			for _, n := range next[s] {
+				if !seen[n] {
+					seen[n] = true
+					more = append(more, n)
+				}
+			}
+		}
+		if front = more; len(front) == 0 {
+			break
+		}
+	}
+	all := make([]int32, 0, len(seen))
+	for s := range seen {
+		all = append(all, s)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// influenced lists for each state those whose next values depend on it.
+func (d *dynamics) influenced() [][]int32 {
+	next := make([][]int32, d.l.H*d.W)
+	for i := range next {
+		for _, j := range d.cols[d.offsets[i]:d.offsets[i+1]] {
+			next[j] = append(next[j], int32(i))
+		}
+	}
+	return next
+}
