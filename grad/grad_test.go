@@ -191,6 +191,10 @@ var opCases = []opCase{
 		x := Square(t, in[0])
 		return Add(t, LogMel(t, x, []float32{1, 0.5, 0, 0, 0.3, 2}, 0.1), LogMel(t, x, []float32{0.5, 0.5, 0, 0, 1, 2}, 0.1))
 	})},
+	{"ctc", [][]int{{4, 2, 6}}, plain(func(t *Tape, in []*Var) *Var {
+		targets := AppendTarget(AppendTarget(nil, 6, []int32{1, 1, 3}), 4, []int32{2, 3})
+		return Add(t, CTC(t, in[0], targets), CTC(t, Square(t, in[0]), targets))
+	})},
 	{"custom", [][]int{{3, 2}}, plain(func(t *Tape, in []*Var) *Var {
 		out := t.New(3, 2)
 		for i, v := range in[0].Value.Data {
