@@ -141,8 +141,10 @@ func unused(task, flag string) bool {
 		return task != "charlm" && task != "wordlm"
 	case "vocabulary":
 		return task != "wordlm" && task != "translate"
-	case "from", "to", "layers", "dropout", "beam":
+	case "from", "to", "layers", "beam":
 		return task != "translate"
+	case "dropout":
+		return task != "translate" && task != "recognizer"
 	case "augment":
 		return task == "charlm" || task == "wordlm" || task == "translate"
 	case "images":

@@ -15,20 +15,21 @@ import (
 )
 
 type trainCommand struct {
-	Digits    trainTask  `cmd:"" help:"LeNet-300-100 on digits drawn from a font; needs no download."`
-	MNIST     trainTask  `cmd:"" name:"mnist" help:"LeNet-300-100 on handwritten digits."`
-	CIFAR10   trainTask  `cmd:"" name:"cifar10" help:"Wide residual network on small photographs."`
-	Images    trainTask  `cmd:"" help:"MobileNet, or another network, on photographs in one folder a class."`
-	CharLM    trainTask  `cmd:"" name:"charlm" help:"Character model of gated recurrent units."`
-	WordLM    trainTask  `cmd:"" name:"wordlm" help:"Word model of LSTM layers."`
-	Translate trainTask  `cmd:"" help:"Transformer on sentences and their translations."`
-	Names     trainNames `cmd:"" name:"list-names" hidden:"" default:"withargs"`
+	Digits     trainTask  `cmd:"" help:"LeNet-300-100 on digits drawn from a font; needs no download."`
+	MNIST      trainTask  `cmd:"" name:"mnist" help:"LeNet-300-100 on handwritten digits."`
+	CIFAR10    trainTask  `cmd:"" name:"cifar10" help:"Wide residual network on small photographs."`
+	Images     trainTask  `cmd:"" help:"MobileNet, or another network, on photographs in one folder a class."`
+	CharLM     trainTask  `cmd:"" name:"charlm" help:"Character model of gated recurrent units."`
+	WordLM     trainTask  `cmd:"" name:"wordlm" help:"Word model of LSTM layers."`
+	Translate  trainTask  `cmd:"" help:"Transformer on sentences and their translations."`
+	Recognizer trainTask  `cmd:"" help:"Phone recogniser on recordings and their texts."`
+	Names      trainNames `cmd:"" name:"list-names" hidden:"" default:"withargs"`
 }
 
 // newTrainCommand returns the command with each task's defaults in place.
 func newTrainCommand() trainCommand {
 	var c trainCommand
-	for name, t := range map[string]*trainTask{"digits": &c.Digits, "mnist": &c.MNIST, "cifar10": &c.CIFAR10, "images": &c.Images, "charlm": &c.CharLM, "wordlm": &c.WordLM, "translate": &c.Translate} {
+	for name, t := range map[string]*trainTask{"digits": &c.Digits, "mnist": &c.MNIST, "cifar10": &c.CIFAR10, "images": &c.Images, "charlm": &c.CharLM, "wordlm": &c.WordLM, "translate": &c.Translate, "recognizer": &c.Recognizer} {
 		task, err := tasks.Find(name)
 		if err != nil {
 			panic(err)
