@@ -15,6 +15,7 @@ import (
 	"github.com/seed073b5613/filigree/audio"
 	"github.com/seed073b5613/filigree/audio/align"
 	_ "github.com/seed073b5613/filigree/audio/codecs"
+	"github.com/seed073b5613/filigree/internal/parallel"
 	"github.com/seed073b5613/filigree/internal/testkit"
 	"github.com/seed073b5613/filigree/text"
 )
@@ -111,6 +112,29 @@ func TestFindsKnownBoundaries(t *testing.T) {
 	}
 	if _, _, err := m.Align(align.Utterance{Features: us[0].Features}); err == nil {
 		t.Error("no words: no error")
+	}
+	path := filepath.Join(t.TempDir(), "m.safetensors")
+	if err := m.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := align.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, u := range us {
+		if segs, _, err := loaded.Align(u); err != nil || !slices.Equal(segs, got[i]) {
+			t.Errorf("utterance %d by the model that was saved: %v, %v, want %v", i, segs, err, got[i])
+		}
+	}
+	defer parallel.SetWorkers(parallel.SetWorkers(1))
+	alone, same, err := align.Train(context.Background(), us, nil)
+	if err != nil || !slices.Equal(alone.Means, m.Means) || !slices.Equal(alone.Var, m.Var) {
+		t.Errorf("with one worker: another model, %v", err)
+	}
+	for i := range same {
+		if !slices.Equal(same[i], got[i]) {
+			t.Errorf("with one worker: utterance %d is %v, not %v", i, same[i], got[i])
+		}
 	}
 }
 

@@ -39,6 +39,7 @@ type commands struct {
 	Runs      runsCommand      `cmd:"" help:"List or tidy the runs on disk."`
 	Text      textCommand      `cmd:"" help:"Show how English text is read: words and phonemes."`
 	Score     scoreCommand     `cmd:"" help:"Compare speech with recordings."`
+	Align     alignCommand     `cmd:"" help:"Find when each word and phoneme of a recording is spoken."`
 	Version   versionCommand   `cmd:"" help:"Show the version and the machine."`
 }
 
