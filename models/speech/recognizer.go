@@ -1,10 +1,8 @@
 package speech
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -13,7 +11,6 @@ import (
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/tensor"
-	"github.com/seed073b5613/filigree/weights"
 )
 
 // RecognizerArch is the architecture named in a recogniser's file.
@@ -250,47 +247,4 @@ func PhoneErrors(heard, said []string) int {
 		}
 	}
 	return row[len(said)]
-}
-
-// Metadata keys of a model's file.
-const (
-	archKey   = "architecture"
-	configKey = "config"
-)
-
-// Save writes the network; metadata goes with it and may be nil.
-func (r *Recognizer) Save(path string, metadata map[string]string) error {
-	config, err := json.Marshal(r.spec)
-	if err != nil {
-		return fmt.Errorf("speech: save %s: %w", path, err)
-	}
-	all := map[string]string{}
-	maps.Copy(all, metadata)
-	all[archKey], all[configKey] = RecognizerArch, string(config)
-	return weights.Save(path, r, all)
-}
-
-// OpenRecognizer reads a network.
-func OpenRecognizer(path string) (*Recognizer, error) {
-	f, err := weights.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if arch := f.Metadata[archKey]; arch != RecognizerArch {
-		return nil, fmt.Errorf("speech: open %s: architecture %q is not %s", path, arch, RecognizerArch)
-	}
-	var s RecognizerSpec
-	if err := json.Unmarshal([]byte(f.Metadata[configKey]), &s); err != nil {
-		return nil, fmt.Errorf("speech: open %s: %s: %w", path, configKey, err)
-	}
-	r, err := NewRecognizer(s, rand.New(rand.NewPCG(0, 0)))
-	if err != nil {
-		return nil, fmt.Errorf("speech: open %s: %w", path, err)
-	}
-	if err := f.Load(r); err != nil {
-		return nil, err
-	}
-	r.metadata = f.Metadata
-	return r, nil
 }
