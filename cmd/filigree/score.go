@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/seed073b5613/filigree/audio/quality"
+	"github.com/seed073b5613/filigree/models/speech"
 )
 
 // scoreCommand compares speech with recordings.
@@ -23,6 +24,7 @@ type scoreCommand struct {
 	Generated  string `required:"" placeholder:"DIR|FILE" help:"What is to sound like them: files of the same names, whatever their endings."`
 	Aligned    bool   `help:"Both have the same timing, as after copy synthesis: compare frames of the same time."`
 	KeepLevels bool   `help:"Compare levels too. Without it all are brought to the same level first."`
+	Recognizer string `placeholder:"FILE" help:"Measure distances of speech by this recogniser, from filigree train recognizer, rather than by the built-in one."`
 	PerFile    bool   `help:"Print the scores of every file as well, as a line of JSON each with --json."`
 	JSON       bool   `help:"Print JSON."`
 }
@@ -34,7 +36,11 @@ func (scoreCommand) Help() string {
   filigree score --reference a.wav --generated copy.flac --aligned
 
 Sounds of any rate are compared at 16 kHz. Without --aligned, frames are matched by dynamic time warping, and
-measures that need the same timing are left out.`
+measures that need the same timing are left out.
+
+kdsd and fdsd, the kernel and Fréchet speech distances, compare sets of clips of 2 s by what a phone recogniser makes
+of them: generated ones with recordings of other files; ckdsd and cfdsd with recordings of the same files. The floor
+is what recordings of some files score against those of others. Fréchet distances depend on the number of clips.`
 }
 
 // scoreReport is the JSON output; what is not defined is left out.
@@ -59,6 +65,13 @@ type scoreReport struct {
 	LengthRatio *float64 `json:"length_ratio,omitempty"`
 	Clipped     *float64 `json:"clip_fraction,omitempty"`
 	HopComb     *float64 `json:"hop_comb,omitempty"`
+	Clips       int      `json:"dsd_clips,omitempty"`
+	KDSD        *float64 `json:"kdsd,omitempty"`
+	FDSD        *float64 `json:"fdsd,omitempty"`
+	CKDSD       *float64 `json:"ckdsd,omitempty"`
+	CFDSD       *float64 `json:"cfdsd,omitempty"`
+	FloorKDSD   *float64 `json:"kdsd_floor,omitempty"`
+	FloorFDSD   *float64 `json:"fdsd_floor,omitempty"`
 }
 
 func newScoreReport(s quality.Score) scoreReport {
@@ -79,6 +92,7 @@ type scored struct {
 	at    int
 	tally *quality.Tally
 	slow  bool // less than 16 kHz
+	clips embedded
 	err   error
 }
 
@@ -87,6 +101,14 @@ func (c scoreCommand) Run(ctx context.Context, con console) error {
 	pairs, alone, err := quality.Match(c.Reference, c.Generated)
 	if err != nil {
 		return err
+	}
+	net := speech.DefaultRecognizer
+	if c.Recognizer != "" {
+		r, err := speech.OpenRecognizer(c.Recognizer)
+		if err != nil {
+			return err
+		}
+		net = func() *speech.Recognizer { return r }
 	}
 	warnings := 0
 	warn := func(format string, args ...any) {
@@ -99,7 +121,7 @@ func (c scoreCommand) Run(ctx context.Context, con console) error {
 	}
 	done := make([]scored, len(pairs))
 	bar := newFileBar(con, len(pairs))
-	for s := range c.all(ctx, pairs) {
+	for s := range c.all(ctx, net(), pairs) {
 		done[s.at] = s
 		bar.step()
 	}
@@ -109,6 +131,7 @@ func (c scoreCommand) Run(ctx context.Context, con console) error {
 	}
 	var sum quality.Tally
 	skipped := len(alone)
+	var clips []embedded
 	for i, s := range done { // in the order of names, so that sums are the same every time
 		switch {
 		case s.err != nil && len(pairs) == 1:
@@ -121,6 +144,7 @@ func (c scoreCommand) Run(ctx context.Context, con console) error {
 			warn("%s: has less than 16000 samples a second; its upper band is empty", pairs[i].Name)
 		}
 		sum.Merge(s.tally)
+		clips = append(clips, s.clips)
 		if c.PerFile {
 			r := newScoreReport(s.tally.Score())
 			r.Name, r.Files = pairs[i].Name, 0
@@ -137,11 +161,12 @@ func (c scoreCommand) Run(ctx context.Context, con console) error {
 	}
 	r := newScoreReport(sum.Score())
 	r.Skipped = skipped
+	r.addDistances(distances(clips))
 	return c.print(con, r)
 }
 
 // all compares the pairs.
-func (c scoreCommand) all(ctx context.Context, pairs []quality.Pair) <-chan scored {
+func (c scoreCommand) all(ctx context.Context, net *speech.Recognizer, pairs []quality.Pair) <-chan scored {
 	workers := min(runtime.GOMAXPROCS(0), len(pairs))
 	next, out := make(chan int), make(chan scored)
 	go func() {
@@ -158,7 +183,7 @@ func (c scoreCommand) all(ctx context.Context, pairs []quality.Pair) <-chan scor
 	for range workers {
 		go func() {
 			for i := range next {
-				s := c.pair(pairs[i])
+				s := c.pair(net, pairs[i])
 				s.at = i
 				out <- s
 			}
@@ -175,7 +200,7 @@ func (c scoreCommand) all(ctx context.Context, pairs []quality.Pair) <-chan scor
 }
 
 // pair compares two files.
-func (c scoreCommand) pair(p quality.Pair) scored {
+func (c scoreCommand) pair(net *speech.Recognizer, p quality.Pair) scored {
 	x, a, err := quality.Open(p.Reference)
 	if err != nil {
 		return scored{err: err}
@@ -192,7 +217,8 @@ func (c scoreCommand) pair(p quality.Pair) scored {
 	if err != nil {
 		err = fmt.Errorf("score: %s and %s: %w", p.Reference, p.Generated, err)
 	}
-	return scored{tally: t, slow: min(a, b) < quality.Rate, err: err}
+	clips := embedded{net.Embeddings(x), net.Embeddings(y)}
+	return scored{tally: t, slow: min(a, b) < quality.Rate, clips: clips, err: err}
 }
 
 func (c scoreCommand) print(con console, r scoreReport) error {
@@ -218,6 +244,8 @@ func (c scoreCommand) print(con console, r scoreReport) error {
 		{"spread of pitch", "semitones", r.Spread}, {"that of the recordings", "semitones", r.RefSpread},
 		{"intelligibility (STOI)", "", r.STOI}, {"extended", "", r.ESTOI},
 		{"length against the recordings", "", r.LengthRatio}, {"clipped samples, share", "", r.Clipped}, {"comb of 10 ms", "", r.HopComb},
+		{"kernel speech distance", "", r.KDSD}, {"to the same texts", "", r.CKDSD}, {"among recordings", "", r.FloorKDSD},
+		{"Fréchet speech distance", "", r.FDSD}, {"to the same texts", "", r.CFDSD}, {"among recordings", "", r.FloorFDSD},
 	} {
 		if row.value != nil {
 			fmt.Fprintf(w, "%s\t%.4g\t%s\n", row.name, *row.value, row.unit)

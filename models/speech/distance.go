@@ -41,7 +41,8 @@ func (r *Recognizer) Embeddings(x []float32) [][]float64 {
 }
 
 // Distances says how far generated speech is from recordings. Fréchet distances depend on the
-// number of clips: compare them at equal numbers only. Kernel distances do not.
+// number of clips: compare them at equal numbers only. Kernel distances do not; that between
+// copies of the very same clips is a little below 0, since it counts on independent sets.
 type Distances struct {
 	Clips int // of each of the three sets
 
@@ -106,7 +107,7 @@ func FrechetDistance(x, y [][]float64) float64 {
 	for _, v := range values {
 		total -= 2 * math.Sqrt(max(v, 0))
 	}
-	return total
+	return max(total, 0) // rounding
 }
 
 // moments returns the mean and the covariance [d, d] of vectors.
