@@ -28,19 +28,20 @@ const (
 
 // commands is the command line: its fields are commands, their fields flags.
 type commands struct {
-	Train     trainCommand     `cmd:"" help:"Train a model. Without a name, list what can be trained."`
-	Eval      evalCommand      `cmd:"" help:"Score a run or a model on its test set."`
-	Inspect   inspectCommand   `cmd:"" help:"Show a model's layers: shapes, sparsity, cost."`
-	Reproduce reproduceCommand `cmd:"" help:"Run a paper's comparison and report on it."`
-	Prune     pruneCommand     `cmd:"" help:"Make a sparse model from a dense one."`
-	Compare   compareCommand   `cmd:"" help:"Put runs beside each other."`
-	Bench     benchCommand     `cmd:"" help:"Measure speed on this machine."`
-	Fetch     fetchCommand     `cmd:"" help:"Download a data set and verify it."`
-	Runs      runsCommand      `cmd:"" help:"List or tidy the runs on disk."`
-	Text      textCommand      `cmd:"" help:"Show how English text is read: words and phonemes."`
-	Score     scoreCommand     `cmd:"" help:"Compare speech with recordings."`
-	Align     alignCommand     `cmd:"" help:"Find when each word and phoneme of a recording is spoken."`
-	Version   versionCommand   `cmd:"" help:"Show the version and the machine."`
+	Train       trainCommand       `cmd:"" help:"Train a model. Without a name, list what can be trained."`
+	Eval        evalCommand        `cmd:"" help:"Score a run or a model on its test set."`
+	Inspect     inspectCommand     `cmd:"" help:"Show a model's layers: shapes, sparsity, cost."`
+	Reproduce   reproduceCommand   `cmd:"" help:"Run a paper's comparison and report on it."`
+	Prune       pruneCommand       `cmd:"" help:"Make a sparse model from a dense one."`
+	Compare     compareCommand     `cmd:"" help:"Put runs beside each other."`
+	Bench       benchCommand       `cmd:"" help:"Measure speed on this machine."`
+	Fetch       fetchCommand       `cmd:"" help:"Download a data set and verify it."`
+	Runs        runsCommand        `cmd:"" help:"List or tidy the runs on disk."`
+	Text        textCommand        `cmd:"" help:"Show how English text is read: words and phonemes."`
+	Score       scoreCommand       `cmd:"" help:"Compare speech with recordings."`
+	Align       alignCommand       `cmd:"" help:"Find when each word and phoneme of a recording is spoken."`
+	Spectrogram spectrogramCommand `cmd:"" help:"Draw a recording as a picture."`
+	Version     versionCommand     `cmd:"" help:"Show the version and the machine."`
 }
 
 // usageError is a mistake of the caller's that only showed after parsing.

@@ -45,6 +45,7 @@ var thirdParty = map[string][]string{
 	"audio/codecs": {
 		"github.com/mewkiz/flac", "github.com/hajimehoshi/go-mp3", "github.com/pion/opus", "github.com/jfreymuth/pulse",
 	},
+	"audio":             {"golang.org/x/image"}, // letters of pictures
 	"data":              {"golang.org/x/image"},
 	"internal/tfevents": {"google.golang.org/protobuf/encoding/protowire"},
 	"recipes":           {"gonum.org/v1", "github.com/BurntSushi/toml"},
