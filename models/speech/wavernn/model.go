@@ -1,0 +1,171 @@
+// Package wavernn is WaveRNN (Kalchbrenner et al. 2018, "Efficient Neural Audio
+// Synthesis", arXiv:1802.08435): one recurrent layer that draws the coarse and then the
+// fine byte of each 16-bit sample, dense or sparse, and a sampler for one stream.
+package wavernn
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/seed073b5613/filigree/grad"
+	"github.com/seed073b5613/filigree/kernel"
+	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/sparse"
+	"github.com/seed073b5613/filigree/tensor"
+)
+
+// Scalars is the number of scalar inputs of a step: the coarse and fine bytes of the sample
+// before, and the coarse byte of the present one.
+const Scalars = 3
+
+// Spec says how a model is built.
+type Spec struct {
+	Units     int `json:"units"`     // H, half of them coarse, half fine; a multiple of 32
+	Features  int `json:"features"`  // values of a conditioning frame
+	Condition int `json:"condition"` // units of the conditioning layer
+	Hop       int `json:"hop"`       // samples of a frame
+}
+
+// Model is a WaveRNN. The gates of Cell stand in the order r, u, e of [nn.GRU], with u in
+// the sense of its z: it multiplies the old state.
+type Model struct {
+	Frames *nn.Linear // conditioning, at frame rate
+	Cell   *nn.GRU    // of 3 + Condition inputs; coarse units do not see the present coarse byte
+	O1, O2 *nn.Linear // coarse: H/2 to H/2, to 256
+	O3, O4 *nn.Linear // fine
+
+	spec Spec
+}
+
+// New builds a model with first weights from rng. The error says which size is out of range.
+func New(s Spec, rng *rand.Rand) (*Model, error) {
+	if s.Units < 32 || s.Units > 1<<14 || s.Units%32 != 0 {
+		return nil, fmt.Errorf("wavernn: %d units: want a multiple of 32 up to %d", s.Units, 1<<14)
+	}
+	for name, n := range map[string]int{"features": s.Features, "condition": s.Condition, "hop": s.Hop} {
+		if n < 1 || n > 1<<14 {
+			return nil, fmt.Errorf("wavernn: %s %d: must be from 1 to %d", name, n, 1<<14)
+		}
+	}
+	H := s.Units
+	m := &Model{
+		Frames: nn.NewLinear(s.Features, s.Condition, rng),
+		Cell:   nn.NewGRU(Scalars+s.Condition, H, rng),
+		O1:     nn.NewLinear(H/2, H/2, rng), O2: nn.NewLinear(H/2, kernel.Classes, rng),
+		O3: nn.NewLinear(H/2, H/2, rng), O4: nn.NewLinear(H/2, kernel.Classes, rng),
+		spec: s,
+	}
+	m.Frames.Weight.Prunable, m.Cell.Input.Prunable = false, false
+	m.O2.Weight.Prunable, m.O4.Weight.Prunable = false, false
+	m.Cell.Input.SetMasked(inputMask(H, Scalars+s.Condition))
+	return m, nil
+}
+
+// inputMask leaves out the weights of the coarse units for the present coarse byte.
+func inputMask(H, K int) *sparse.Mask {
+	mask := sparse.NewMask(3*H, K, 1)
+	mask.Fill()
+	for g := range 3 {
+		for i := range H / 2 {
+			mask.Set(g*H+i, Scalars-1, false)
+		}
+	}
+	return mask
+}
+
+// Spec returns how the model was built.
+func (m *Model) Spec() Spec { return m.spec }
+
+// Forward returns the logits [256,T,B] of the coarse and the fine bytes of samples whose
+// scalars, from [Inputs], are [3,T,B], under frames [Features,F,B], where T is F·Hop. It
+// panics on other shapes.
+func (m *Model) Forward(t *grad.Tape, frames *grad.Var, scalars *tensor.Tensor) (coarse, fine *grad.Var) {
+	fs, ss := frames.Value.Shape, scalars.Shape
+	if len(fs) != 3 || len(ss) != 3 || ss[0] != Scalars || ss[1] != fs[1]*m.spec.Hop || ss[2] != fs[2] {
+		panic(fmt.Sprintf("wavernn: Forward: frames %v and scalars %v at a hop of %d", fs, ss, m.spec.Hop))
+	}
+	condition := grad.Tanh(t, m.Frames.Forward(t, frames))
+	h := m.Cell.Forward(t, join(t, scalars, condition, m.spec.Hop))
+	half := m.spec.Units / 2
+	coarse = m.O2.Forward(t, grad.ReLU(t, m.O1.Forward(t, rows(t, h, 0, half))))
+	fine = m.O4.Forward(t, grad.ReLU(t, m.O3.Forward(t, rows(t, h, half, 2*half))))
+	return coarse, fine
+}
+
+// join puts the scalars [3,T,B] above the condition [C,F,B], each frame of which is held for
+// hop samples.
+func join(t *grad.Tape, scalars *tensor.Tensor, condition *grad.Var, hop int) *grad.Var {
+	C, F, B := condition.Value.Shape[0], condition.Value.Shape[1], condition.Value.Shape[2]
+	T := F * hop
+	out := t.New(Scalars+C, T, B)
+	y := out.Value.Data
+	copy(y, scalars.Data)
+	for i := range C * F {
+		for j := range hop {
+			copy(y[(Scalars*T+i*hop+j)*B:][:B], condition.Value.Data[i*B:])
+		}
+	}
+	return t.Record(out, func() {
+		dx, acc := t.GradOf(condition)
+		if dx == nil {
+			return
+		}
+		if !acc {
+			clear(dx)
+		}
+		for i := range C * F {
+			d := dx[i*B : (i+1)*B]
+			for j := range hop {
+				kernel.AddTo(d, out.Grad.Data[(Scalars*T+i*hop+j)*B:][:B])
+			}
+		}
+	}, condition)
+}
+
+// rows returns rows lo to hi of x.
+func rows(t *grad.Tape, x *grad.Var, lo, hi int) *grad.Var {
+	shape, n := x.Value.Shape, x.Value.Cols()
+	out := t.New(append([]int{hi - lo}, shape[1:]...)...)
+	copy(out.Value.Data, x.Value.Data[lo*n:hi*n])
+	return t.Record(out, func() {
+		dx, acc := t.GradOf(x)
+		if dx == nil {
+			return
+		}
+		if !acc {
+			clear(dx)
+		}
+		kernel.AddTo(dx[lo*n:hi*n], out.Grad.Data)
+	}, x)
+}
+
+// Split returns the coarse and the fine byte of a sample.
+func Split(s int16) (coarse, fine int) {
+	u := int(s) + 1<<15
+	return u >> 8, u & 255
+}
+
+// Join is the inverse of [Split].
+func Join(coarse, fine int) int16 { return int16(coarse<<8 + fine - 1<<15) }
+
+// scale maps a byte to [-1, 1].
+func scale(b int) float32 { return float32(b)/127.5 - 1 }
+
+// Inputs returns the scalars [3,T,B] of B recordings of T samples each, and the classes of
+// their coarse and fine bytes, one a column. The sample before the first is silence.
+func Inputs(recordings [][]int16) (scalars *tensor.Tensor, coarse, fine []int32) {
+	B, T := len(recordings), len(recordings[0])
+	scalars = tensor.New(Scalars, T, B)
+	coarse, fine = make([]int32, T*B), make([]int32, T*B)
+	for b, r := range recordings {
+		c0, f0 := Split(0)
+		for i := range T {
+			c, f := Split(r[i])
+			at := i*B + b
+			coarse[at], fine[at] = int32(c), int32(f)
+			scalars.Data[at], scalars.Data[T*B+at], scalars.Data[2*T*B+at] = scale(c0), scale(f0), scale(c)
+			c0, f0 = c, f
+		}
+	}
+	return scalars, coarse, fine
+}

@@ -1,0 +1,177 @@
+package wavernn
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/seed073b5613/filigree/kernel"
+	"github.com/seed073b5613/filigree/nn"
+)
+
+// Options say how a [Session] samples. The zero value is float32 at temperature 1.
+type Options struct {
+	Weights     kernel.Precision
+	Temperature float64 // 0 stands for 1
+	Seed        uint64
+	Rows, Cols  int // blocks of sparse weights: 16x1, 4x4 or 1x1; 0 for those they are stored in
+}
+
+// Session draws samples from a model, one after the other. It owns its state, allocates
+// nothing while it samples, and serves one goroutine.
+type Session struct {
+	spec        Spec
+	frames      *kernel.Compact
+	condition   *kernel.Compact // [3H, Condition], with the biases of the gates
+	recurrent   *kernel.Compact
+	heads       [4]*kernel.Compact
+	cell        kernel.WaveCell
+	states      [2][]float32
+	features    []float32
+	hidden      []float32
+	logits      []float32
+	draw        kernel.Draw
+	pcg         *rand.PCG
+	rng         *rand.Rand
+	temperature float32
+	x           [Scalars]float32
+	observe     func(half, class int) // called after each draw where set
+}
+
+// NewSession returns a sampler at the beginning of a recording: silence, a state of zero,
+// and a frame of zeros. Later changes of the model do not reach it.
+func NewSession(m *Model, o Options) (*Session, error) {
+	if o.Temperature == 0 {
+		o.Temperature = 1
+	}
+	if !(o.Temperature > 0) || math.IsInf(o.Temperature, 1) {
+		return nil, fmt.Errorf("wavernn: temperature %g: must be above 0", o.Temperature)
+	}
+	if o.Weights < kernel.F32 || o.Weights > kernel.Int8 {
+		return nil, fmt.Errorf("wavernn: no precision %d", o.Weights)
+	}
+	block := [2]int{o.Rows, o.Cols}
+	if block != [2]int{} && block != [2]int{16, 1} && block != [2]int{4, 4} && block != [2]int{1, 1} {
+		return nil, fmt.Errorf("wavernn: blocks of %dx%d: can be 16x1, 4x4 or 1x1", o.Rows, o.Cols)
+	}
+	H, K := m.spec.Units, m.Cell.Input.K()
+	s := &Session{spec: m.spec, temperature: float32(o.Temperature), pcg: rand.NewPCG(o.Seed, 0),
+		features: make([]float32, (m.spec.Condition+15)/16*16), hidden: make([]float32, H/2), logits: make([]float32, kernel.Classes)}
+	s.rng = rand.New(s.pcg)
+	for i := range s.states {
+		s.states[i] = make([]float32, H)
+	}
+	s.frames = kernel.NewCompact(values(m.Frames.Weight), m.spec.Condition, m.spec.Features, 16, 1, kernel.F32, m.Frames.Bias.Dense.Data)
+	for i, l := range []*nn.Linear{m.O1, m.O2, m.O3, m.O4} {
+		s.heads[i] = o.compact(l.Weight, values(l.Weight), l.Bias.Dense.Data)
+	}
+	// The cell's gates stand in the order u, r, e.
+	input, bias := byGate(values(m.Cell.Input), H*K), byGate(m.Cell.Bias.Dense.Data, H)
+	inner := make([]float32, 3*H)
+	copy(inner[2*H:], m.Cell.NBias.Dense.Data)
+	weight := m.Cell.Recurrent.Recurrent
+	s.recurrent = o.compact(weight, byGate(values(weight), H*H), inner)
+	conditions := make([]float32, 0, 3*H*m.spec.Condition)
+	s.cell = kernel.WaveCell{H: H, Product: make([]float32, 3*H), Frame: make([]float32, 3*H)}
+	for k := range s.cell.Input {
+		s.cell.Input[k] = make([]float32, 3*H)
+	}
+	for i := range 3 * H {
+		for k := range s.cell.Input {
+			s.cell.Input[k][i] = input[i*K+k]
+		}
+		conditions = append(conditions, input[i*K+Scalars:(i+1)*K]...)
+	}
+	s.condition = kernel.NewCompact(conditions, 3*H, m.spec.Condition, 16, 1, kernel.F32, bias)
+	s.Reset(o.Seed)
+	return s, nil
+}
+
+// compact lays out a weight in its own blocks, or those of the options.
+func (o Options) compact(p *nn.Param, dense, bias []float32) *kernel.Compact {
+	R, C := 16, 1 // a dense matrix too: it is the layout that reads fewest bytes
+	if o.Rows > 0 && p.Density() < 1 {
+		R, C = o.Rows, o.Cols
+	} else if p.Sparse != nil && p.Sparse.R != 16 || p.Mask != nil && p.Mask.R != 16 {
+		R = 1
+	}
+	return kernel.NewCompact(dense, p.M(), p.K(), R, C, o.Weights, bias)
+}
+
+// values returns a parameter's dense values.
+func values(p *nn.Param) []float32 {
+	if p.Sparse != nil {
+		return p.Sparse.ToDense()
+	}
+	return p.Dense.Data
+}
+
+// byGate turns gates r, u, e of n values each to u, r, e.
+func byGate(x []float32, n int) []float32 {
+	y := append([]float32{}, x[n:2*n]...)
+	y = append(y, x[:n]...)
+	return append(y, x[2*n:]...)
+}
+
+// Reset goes back to the beginning of a recording, with a frame of zeros.
+func (s *Session) Reset(seed uint64) {
+	s.pcg.Seed(seed, 0)
+	clear(s.states[0])
+	s.cell.State, s.cell.Next = s.states[0], s.states[1]
+	c, f := Split(0)
+	s.x = [Scalars]float32{scale(c), scale(f)}
+	clear(s.features)
+	s.hold()
+}
+
+// Frame sets the conditioning of the samples that follow. It panics unless there are as many
+// features as the model has.
+func (s *Session) Frame(features []float32) {
+	s.frames.Multiply(s.features, features)
+	kernel.Tanh(s.features, s.features)
+	s.hold()
+}
+
+// hold computes the part of the gates that a frame's samples share.
+func (s *Session) hold() { s.condition.Multiply(s.cell.Frame, s.features[:s.spec.Condition]) }
+
+// Next draws the next sample.
+func (s *Session) Next() int16 {
+	H := s.spec.Units
+	s.recurrent.Multiply(s.cell.Product, s.cell.State)
+	s.x[2] = 0
+	s.cell.Gates(0, H/2, s.x)
+	c := s.class(0, s.cell.Next[:H/2])
+	s.x[2] = scale(c)
+	s.cell.Gates(H/2, H, s.x)
+	f := s.class(1, s.cell.Next[H/2:])
+	s.x[0], s.x[1] = s.x[2], scale(f)
+	s.cell.State, s.cell.Next = s.cell.Next, s.cell.State
+	return Join(c, f)
+}
+
+// class draws a byte from half the units: 0 the coarse one, 1 the fine one.
+func (s *Session) class(half int, h []float32) int {
+	s.heads[2*half].Multiply(s.hidden, h)
+	kernel.ReLU(s.hidden, s.hidden)
+	s.heads[2*half+1].Multiply(s.logits, s.hidden)
+	s.draw.Softmax(s.logits, s.temperature)
+	class := s.draw.Class(s.rng.Float32())
+	if s.observe != nil {
+		s.observe(half, class)
+	}
+	return class
+}
+
+// Recurrent returns the recurrent weights as the sampler multiplies them, to measure. The
+// matrix belongs to the session.
+func (s *Session) Recurrent() *kernel.Compact { return s.recurrent }
+
+// Bytes returns the memory of the weights one sample reads.
+func (s *Session) Bytes() int {
+	n := s.recurrent.Bytes()
+	for _, h := range s.heads {
+		n += h.Bytes()
+	}
+	return n
+}
