@@ -20,6 +20,7 @@ type benchCommand struct {
 	Kernels benchKernels `cmd:"" help:"Time the products: dense, sparse, their gradients, a whole layer."`
 	Step    benchStep    `cmd:"" help:"Time whole training steps of a network."`
 	SET     benchSET     `cmd:"" name:"set" help:"Time an epoch of sparse evolutionary training of a huge perceptron."`
+	WaveRNN benchWaveRNN `cmd:"" name:"wavernn" help:"Time the sampler of a sparse WaveRNN at batch 1."`
 }
 
 // shape is M×K×N of a product W[M,K]·X[K,N].

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/seed073b5613/filigree/kernel"
+	"github.com/seed073b5613/filigree/models/speech/wavernn"
+	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/sparse"
+)
+
+type benchWaveRNN struct {
+	Units    int           `default:"1024" help:"Recurrent units: a multiple of 32."`
+	Sparsity float64       `default:"0.95" help:"Share of zeros of the recurrent weights, of each gate on its own."`
+	Block    string        `default:"16x1" enum:"16x1,4x4,1x1" help:"Weights exist in blocks of this shape: 16x1, 4x4 or 1x1."`
+	Weights  string        `default:"f32" enum:"f32,bf16,int8" help:"How weights are stored: f32, bf16 or int8."`
+	Heads    string        `default:"dense" enum:"dense,sparse" help:"Output layers: dense, or sparse at 90 %, in the same blocks."`
+	Threads  int           `default:"1" help:"Threads: a stream is sampled on one."`
+	Time     time.Duration `default:"1s" help:"Time of each of the two measurements; the fastest 160 samples, or products, count."`
+	JSON     bool          `help:"Print one JSON object."`
+}
+
+// Help shows how the command is used.
+func (benchWaveRNN) Help() string {
+	return `Examples:
+  filigree bench wavernn
+  filigree bench wavernn --weights int8 --heads sparse --json
+  filigree bench wavernn --units 512 --sparsity 0.8 --block 4x4
+
+Draws samples from a network of random weights, at batch 1, with everything a
+sample takes: the recurrent product, the gates, two output networks and two draws
+from 256 classes. A frame of conditioning comes every 160 samples.`
+}
+
+// headSparsity is the sparsity of sparse output layers.
+const headSparsity = 0.9
+
+// benchHop is how many samples share a frame, and benchFeatures how long a frame is.
+const (
+	benchHop      = 160
+	benchFeatures = 80
+)
+
+// Validate checks the flags.
+func (c *benchWaveRNN) Validate() error {
+	if c.Units < 32 || c.Units > 8192 || c.Units%32 != 0 {
+		return fmt.Errorf("--units %d: must be a multiple of 32 up to 8192", c.Units)
+	}
+	if !(c.Sparsity >= 0 && c.Sparsity < 1) {
+		return fmt.Errorf("--sparsity %g: must be at least 0 and below 1", c.Sparsity)
+	}
+	if c.Threads != 1 {
+		return fmt.Errorf("--threads %d: a stream is sampled on one thread", c.Threads)
+	}
+	if c.Time <= 0 || c.Time > time.Minute {
+		return fmt.Errorf("--time %v: must be above 0 and at most a minute", c.Time)
+	}
+	return nil
+}
+
+type benchWaveRNNRow struct {
+	Units      int     `json:"units"`
+	Sparsity   float64 `json:"sparsity"` // of the recurrent weights, as it came out
+	Block      string  `json:"block"`
+	Weights    string  `json:"weights"`
+	Heads      string  `json:"heads"`
+	Threads    int     `json:"threads"`
+	Level      string  `json:"level"`
+	Samples    float64 `json:"samples_per_second"`
+	Realtime24 float64 `json:"realtime_24k"`
+	Realtime16 float64 `json:"realtime_16k"`
+	Product    float64 `json:"product_us"` // the recurrent product alone
+	Bytes      int     `json:"weight_bytes"`
+}
+
+// Run measures and prints.
+func (c *benchWaveRNN) Run(ctx context.Context, io console) error {
+	rng := rand.New(rand.NewPCG(1, 1))
+	m, err := wavernn.New(wavernn.Spec{Units: c.Units, Features: benchFeatures, Condition: 64, Hop: benchHop}, rng)
+	if err != nil {
+		return err
+	}
+	recurrent := m.Cell.Recurrent.Recurrent
+	c.sparsify(recurrent, 3, c.Sparsity, rng)
+	if c.Heads == "sparse" {
+		for _, l := range []*nn.Linear{m.O1, m.O2, m.O3, m.O4} {
+			c.sparsify(l.Weight, 1, headSparsity, rng)
+		}
+	}
+	precision, err := kernel.ParsePrecision(c.Weights)
+	if err != nil {
+		return err
+	}
+	rows, cols := 16, 1
+	if c.Block != "16x1" {
+		rows, cols = int(c.Block[0]-'0'), int(c.Block[2]-'0')
+	}
+	s, err := wavernn.NewSession(m, wavernn.Options{Weights: precision, Seed: 1, Rows: rows, Cols: cols})
+	if err != nil {
+		return err
+	}
+	row := benchWaveRNNRow{Units: c.Units, Sparsity: 1 - recurrent.Density(), Block: c.Block, Weights: c.Weights, Heads: c.Heads,
+		Threads: c.Threads, Level: kernel.Active().String(), Bytes: s.Bytes()}
+	frame := make([]float32, benchFeatures)
+	second, err := fastest(ctx, c.Time, func() {
+		s.Frame(frame)
+		for range benchHop {
+			s.Next()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	x, y := make([]float32, c.Units), make([]float32, 3*c.Units)
+	for i := range x {
+		x[i] = 2*rng.Float32() - 1
+	}
+	product, err := fastest(ctx, c.Time, func() {
+		for range benchHop {
+			s.Recurrent().Multiply(y, x)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	row.Samples = benchHop / second
+	row.Realtime24, row.Realtime16 = row.Samples/24e3, row.Samples/16e3
+	row.Product = 1e6 * product / benchHop
+	if c.JSON {
+		return printJSON(io.out, row)
+	}
+	_, err = fmt.Fprintf(io.out, "%d units, %.4g %% sparse in %s blocks, %s weights, %s heads, one thread (%s):\n%.0f samples/s, %.2f times real time at 24 kHz, %.2f at 16 kHz; recurrent product %.2f us; %s of weights\n",
+		row.Units, 100*row.Sparsity, row.Block, row.Weights, row.Heads, row.Level, row.Samples, row.Realtime24, row.Realtime16, row.Product, byteCount(int64(row.Bytes)))
+	return err
+}
+
+// sparsify keeps a share of a weight's blocks, in each of so many equal parts of its rows.
+func (c *benchWaveRNN) sparsify(p *nn.Param, parts int, sparsity float64, rng *rand.Rand) {
+	R, tall, wide := 16, 1, 1 // rows of storage, and rows and columns of a block in units of storage
+	switch c.Block {
+	case "4x4":
+		R, tall, wide = 1, 4, 4
+	case "1x1":
+		R = 1
+	}
+	mask := sparse.NewMask(p.M(), p.K(), R)
+	part, across := mask.Groups()/parts/tall, p.K()/wide
+	for i := range parts {
+		n := part * across
+		for _, b := range rng.Perm(n)[int(sparsity*float64(n)):] {
+			for r := range tall {
+				for k := range wide {
+					mask.Set((i*part+b/across)*tall+r, b%across*wide+k, true)
+				}
+			}
+		}
+	}
+	p.SetSparse(mask)
+}
+
+// fastest calls f for a time and returns the seconds of the shortest call, which is the one
+// that others disturbed least.
+func fastest(ctx context.Context, d time.Duration, f func()) (float64, error) {
+	best := math.Inf(1)
+	for begin := time.Now(); time.Since(begin) < d; {
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		start := time.Now()
+		f()
+		best = min(best, time.Since(start).Seconds())
+	}
+	return best, nil
+}

@@ -1,0 +1,29 @@
+package wavernn
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/seed073b5613/filigree/kernel"
+)
+
+// BenchmarkNext draws samples with 1024 units at 95 % sparsity in 16x1 blocks and dense heads.
+func BenchmarkNext(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	m, err := New(Spec{Units: 1024, Features: 80, Condition: 64, Hop: 160}, rng)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sparsify(m, 16, 0.05, rng)
+	for _, p := range []kernel.Precision{kernel.F32, kernel.BF16, kernel.Int8} {
+		s, err := NewSession(m, Options{Weights: p})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(p.String(), func(b *testing.B) {
+			for b.Loop() {
+				s.Next()
+			}
+		})
+	}
+}
