@@ -128,8 +128,7 @@ func (b *bands) spread(T int, y, row []float32, use func(k int, row []float32)) 
 // [Bands, T]: smooth ones, fitted by [Mel.Fit].
 func (m *Mel) Invert(logMel []float32, updates int) []float32 {
 	T := len(logMel) / m.Bands
-	mel := make([]float32, len(logMel))
-	kernel.Exp(mel, logMel)
+	mel := m.linear(logMel)
 	b := newBands(m.Filters, m.Bands)
 	ones := make([]float32, b.bins)
 	for k := range ones {
@@ -157,8 +156,7 @@ func (m *Mel) Fit(magnitudes, logMel []float32, updates int) {
 	if len(logMel) != m.Bands*T || len(magnitudes) != bins*T {
 		panic(fmt.Sprintf("audio: Fit: %d magnitudes of %d bins, %d values of %d bands", len(magnitudes), bins, len(logMel), m.Bands))
 	}
-	want, have, row := make([]float32, len(logMel)), make([]float32, len(logMel)), make([]float32, T)
-	kernel.Exp(want, logMel)
+	want, have, row := m.linear(logMel), make([]float32, len(logMel)), make([]float32, T)
 	b := newBands(m.Filters, m.Bands)
 	for range updates {
 		b.apply(T, magnitudes, have)

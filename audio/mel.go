@@ -57,7 +57,8 @@ type Mel struct {
 	Rate   int
 	Frames kernel.Frames
 	Bands  int
-	Floor  float32 // least value the logarithm is taken of
+	Floor  float32 // least value m the logarithm is taken of
+	Gain   float32 // if not 0, the logarithm is ln(1 + Gain·m)
 
 	Filters []float32 // [Bands, bins]
 }
@@ -75,8 +76,25 @@ func NewMel(rate, bands, size, window, hop int) *Mel {
 // 40 ms.
 func VoiceMel() *Mel { return NewMel(16000, 80, 1024, 640, 160) }
 
-// Count returns the frames of a waveform of n samples: 1 + n/hop.
-func (m *Mel) Count(n int) int { return 1 + n/m.Frames.Hop }
+// EATSMel is the front end of EATS and of its spectrogram discriminator (Donahue et al.
+// 2021, appendix E) at 24 kHz: 80 bands from 80 to 7600 Hz, windows of 2048 samples every
+// 1024 from the first sample on, zeros behind the last, ln(1 + 10000·m). Two seconds are 47
+// frames.
+func EATSMel() *Mel {
+	const size, rate = 2048, 24000
+	return &Mel{Rate: rate, Bands: 80, Gain: 10000,
+		Frames:  kernel.Frames{Size: size, Hop: 1024, Window: Hann(size, size)},
+		Filters: MelFilters(HTK, 80, size, rate, 80, 7600)}
+}
+
+// Count returns the frames of a waveform of n samples: 1 + n/hop where they are centred,
+// or else n/hop, rounded up.
+func (m *Mel) Count(n int) int {
+	if m.Frames.Before == 0 {
+		return (n + m.Frames.Hop - 1) / m.Frames.Hop
+	}
+	return 1 + n/m.Frames.Hop
+}
 
 // Magnitudes returns the magnitudes [bins, T] of the spectra of a waveform.
 func (m *Mel) Magnitudes(x []float32) []float32 {
@@ -104,9 +122,25 @@ func (m *Mel) Log(magnitudes []float32) []float32 {
 	}
 	kernel.GEMM(false, false, m.Bands, T, bins, 1, m.Filters, bins, magnitudes, T, 0, out, T)
 	for i, v := range out {
-		out[i] = max(v, m.Floor)
+		if m.Gain != 0 {
+			out[i] = 1 + m.Gain*v
+		} else {
+			out[i] = max(v, m.Floor)
+		}
 	}
 	kernel.Log(out, out)
+	return out
+}
+
+// linear returns the values of bands that log mel spectra are the logarithms of.
+func (m *Mel) linear(logMel []float32) []float32 {
+	out := make([]float32, len(logMel))
+	kernel.Exp(out, logMel)
+	if m.Gain != 0 {
+		for i, v := range out {
+			out[i] = max(v-1, 0) / m.Gain
+		}
+	}
 	return out
 }
 

@@ -93,3 +93,40 @@ func TestLevels(t *testing.T) {
 		t.Errorf("peak %g", p)
 	}
 }
+
+// EATSMel against the definition, in float64.
+func TestEATSMel(t *testing.T) {
+	m := audio.EATSMel()
+	for n, want := range map[int]int{48000: 47, 1024: 1, 1025: 2} {
+		if got := m.Count(n); got != want {
+			t.Errorf("%d samples are %d frames, want %d", n, got, want)
+		}
+	}
+	x := noise(48000, 5)
+	got := m.Of(x)
+	for _, frame := range []int{0, 46} { // the last is part zeros
+		var magnitude [1025]float64
+		for k := range magnitude {
+			re, im := 0.0, 0.0
+			for i := range min(2048, len(x)-frame*1024) {
+				v := float64(x[frame*1024+i]) * math.Pow(math.Sin(math.Pi*float64(i)/2048), 2)
+				s, c := math.Sincos(2 * math.Pi * float64(i*k%2048) / 2048)
+				re, im = re+v*c, im+v*s
+			}
+			magnitude[k] = math.Hypot(re, im)
+		}
+		mel := func(hz float64) float64 { return 1127 * math.Log(1+hz/700) }
+		step := (mel(7600) - mel(80)) / 81
+		for b := range 80 {
+			corner := func(i int) float64 { return 700 * (math.Exp((mel(80)+step*float64(b+i))/1127) - 1) }
+			sum := 0.0
+			for k, v := range magnitude {
+				hz := float64(k) * 24000 / 2048
+				sum += v * max(0, min((hz-corner(0))/(corner(1)-corner(0)), (corner(2)-hz)/(corner(2)-corner(1))))
+			}
+			if want := math.Log(1 + 10000*sum); math.Abs(float64(got[b*47+frame])-want) > 1e-3 {
+				t.Fatalf("frame %d, band %d: %g, want %g", frame, b, got[b*47+frame], want)
+			}
+		}
+	}
+}

@@ -189,7 +189,8 @@ var opCases = []opCase{
 	})},
 	{"logMel", [][]int{{3, 2, 2}}, plain(func(t *Tape, in []*Var) *Var {
 		x := Square(t, in[0])
-		return Add(t, LogMel(t, x, []float32{1, 0.5, 0, 0, 0.3, 2}, 0.1), LogMel(t, x, []float32{0.5, 0.5, 0, 0, 1, 2}, 0.1))
+		y := Add(t, LogMel(t, x, []float32{1, 0.5, 0, 0, 0.3, 2}, 0.1), LogMel(t, x, []float32{0.5, 0.5, 0, 0, 1, 2}, 0.1))
+		return Add(t, y, LogMelPlus(t, x, []float32{3, 0.5, 0, 0, 0.3, 5}))
 	})},
 	{"ctc", [][]int{{4, 2, 6}}, plain(func(t *Tape, in []*Var) *Var {
 		targets := AppendTarget(AppendTarget(nil, 6, []int32{1, 1, 3}), 4, []int32{2, 3})

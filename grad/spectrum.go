@@ -261,11 +261,22 @@ type logMel struct {
 	x, out  *Var
 	filters []float32
 	floor   float32
+	plus    float32 // what is added before the logarithm
 }
 
 // LogMel returns ln max(F·x, floor), of shape [bands, ...], for magnitudes x [bins, ...] and
 // filters F [bands, bins].
 func LogMel(t *Tape, x *Var, filters []float32, floor float32) *Var {
+	return logMelOf(t, x, filters, floor, 0)
+}
+
+// LogMelPlus returns ln(1 + F·x), of shape [bands, ...], for magnitudes x [bins, ...] and
+// filters F [bands, bins], all of them at least 0.
+func LogMelPlus(t *Tape, x *Var, filters []float32) *Var {
+	return logMelOf(t, x, filters, 0, 1)
+}
+
+func logMelOf(t *Tape, x *Var, filters []float32, floor, plus float32) *Var {
 	bins, n := x.Value.Rows(), x.Value.Cols()
 	if bins == 0 || len(filters)%bins != 0 {
 		panic(fmt.Sprintf("grad: LogMel: x is %v, filters have %d weights", x.Value.Shape, len(filters)))
@@ -275,12 +286,12 @@ func LogMel(t *Tape, x *Var, filters []float32, floor float32) *Var {
 	y := out.Value.Data
 	kernel.GEMM(false, false, bands, n, bins, 1, filters, bins, x.Value.Data, n, 0, y, n)
 	for i, v := range y {
-		y[i] = max(v, floor)
+		y[i] = max(v, floor) + plus
 	}
 	kernel.Log(y, y)
 	if t.wants(x) {
 		out.wanted = true
-		*next[logMel](t) = logMel{x, out, filters, floor}
+		*next[logMel](t) = logMel{x, out, filters, floor, plus}
 	}
 	return out
 }
@@ -293,7 +304,10 @@ func (o *logMel) back(t *Tape) {
 	d := t.grab(len(y))
 	kernel.Scale(-1, d, y)
 	kernel.Exp(d, d) // one over the value before the logarithm
-	lowest := float32(math.Log(float64(o.floor))) + 1e-5
+	lowest := float32(-1)
+	if o.plus == 0 {
+		lowest = float32(math.Log(float64(o.floor))) + 1e-5
+	}
 	for i, v := range y {
 		if v <= lowest {
 			d[i] = 0
