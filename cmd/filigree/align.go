@@ -14,6 +14,7 @@ import (
 	"github.com/seed073b5613/filigree/audio/align"
 	"github.com/seed073b5613/filigree/data"
 	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/models/speech"
 	"github.com/seed073b5613/filigree/text"
 	"github.com/seed073b5613/filigree/train"
 )
@@ -25,6 +26,7 @@ type alignCommand struct {
 	Text  string `help:"What is said in the recording."`
 	Model string `placeholder:"FILE" help:"An aligner saved before. Without it, one is trained on the folder, and saved as aligner.safetensors with the rest."`
 	Out   string `placeholder:"DIR" help:"Where ID.TextGrid and ID.json go, for --data. [aligned]"`
+	Check bool   `help:"Compare the boundaries with those of the built-in phone recogniser, and name the recordings where the two differ."`
 	JSON  bool   `help:"Print JSON."`
 }
 
@@ -48,6 +50,8 @@ func (c alignCommand) Validate() error {
 		return errors.New("--data and --out are for folders: name one of them or a recording, not both")
 	case c.File != "" && (c.Text == "" || c.Model == ""):
 		return errors.New("a recording needs --text, what is said in it, and --model, an aligner trained with --data")
+	case c.File != "" && c.Check:
+		return errors.New("--check is for folders")
 	case c.Data != "" && c.Text != "":
 		return errors.New("--text is for a recording: a folder has its texts in metadata.csv")
 	}
@@ -74,7 +78,7 @@ func (c alignCommand) Run(ctx context.Context, con console) error {
 // one aligns a recording and prints its timing.
 func (c alignCommand) one(con console, m *align.Model) error {
 	id := strings.TrimSuffix(filepath.Base(c.File), filepath.Ext(c.File))
-	s, err := newSpoken(id, c.File, c.Text)
+	s, err := newSpoken(id, c.File, c.Text, false)
 	if err != nil {
 		return err
 	}
@@ -95,10 +99,11 @@ type spoken struct {
 	seconds   float64
 	words     []text.Word
 	utterance align.Utterance
+	heard     []float32 // features for a recogniser; nil unless asked for
 }
 
-// newSpoken reads a recording and its text.
-func newSpoken(id, path, said string) (*spoken, error) {
+// newSpoken reads a recording and its text, and makes it ready for a recogniser too.
+func newSpoken(id, path, said string, check bool) (*spoken, error) {
 	const level = 0.1 // of what is loud enough to be speech, RMS
 	s := &spoken{id: id, text: said}
 	for sentence, err := range text.Sentences(strings.NewReader(said)) {
@@ -123,6 +128,9 @@ func newSpoken(id, path, said string) (*spoken, error) {
 	audio.Gain(x, level/loud)
 	s.seconds = float64(len(x)) / 16000
 	s.utterance.Features = align.Features(x)
+	if check {
+		s.heard = speech.RecognizerFeatures(x)
+	}
 	for _, w := range s.words {
 		var phones []string
 		for _, p := range w.Phonemes {
@@ -139,7 +147,7 @@ func (c alignCommand) folder(ctx context.Context, con console, m *align.Model) e
 	if err != nil {
 		return err
 	}
-	r := &alignReader{ctx: ctx, clips: list.Clips, out: make([]*spoken, len(list.Clips)), errs: make([]error, len(list.Clips)), bar: newFileBar(con, len(list.Clips))}
+	r := &alignReader{ctx: ctx, check: c.Check, clips: list.Clips, out: make([]*spoken, len(list.Clips)), errs: make([]error, len(list.Clips)), bar: newFileBar(con, len(list.Clips))}
 	parallel.Do(len(list.Clips), r)
 	r.bar.close()
 	if err := ctx.Err(); err != nil {
@@ -223,6 +231,7 @@ func (c alignCommand) write(ctx context.Context, con console, m *align.Model, al
 // alignReader reads clips in parallel.
 type alignReader struct {
 	ctx   context.Context
+	check bool
 	clips []data.Clip
 	out   []*spoken
 	errs  []error
@@ -232,7 +241,7 @@ type alignReader struct {
 // Run reads one clip.
 func (r *alignReader) Run(i int) {
 	if r.ctx.Err() == nil {
-		r.out[i], r.errs[i] = newSpoken(r.clips[i].ID, r.clips[i].Path, r.clips[i].Text)
+		r.out[i], r.errs[i] = newSpoken(r.clips[i].ID, r.clips[i].Path, r.clips[i].Text, r.check)
 		r.bar.step()
 	}
 }
@@ -259,6 +268,9 @@ func (w *alignWriter) Run(i int) {
 		return
 	}
 	t := s.timing(segments, score)
+	if s.heard != nil {
+		t.off = offBy(s, segments)
+	}
 	w.out[i] = t
 	path := filepath.Join(w.dir, s.id)
 	if err := train.WriteFile(path+".TextGrid", t.textGrid); err != nil {

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -52,13 +54,16 @@ func TestAlignCommand(t *testing.T) {
 		code := run(context.Background(), append([]string{"align"}, args...), console{&stdout, &stderr})
 		return stdout.String(), stderr.String(), code
 	}
-	stdout, stderr, code := invoke("--data", dir, "--out", out, "--json")
+	stdout, stderr, code := invoke("--data", dir, "--out", out, "--check", "--json")
 	var sum alignSummary
 	if err := json.Unmarshal([]byte(stdout), &sum); err != nil || code != 0 {
 		t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
 	}
 	if sum.Files != n || sum.Skipped != 4 || sum.MeanMS < 75 || sum.MeanMS > 105 || sum.MarkSilences < 0.5 || sum.Out != out {
 		t.Errorf("summary %+v", sum)
+	}
+	if o := sum.Check; o == nil || o.Boundaries < 25*n || o.MedianMS > 25 || o.Within40 < 0.75 || o.LagMS < -40 || o.LagMS > 40 {
+		t.Errorf("second opinion %+v", sum.Check)
 	}
 	for _, want := range []string{"pass 14 of 14", "missing", "short", "silent", "mute"} {
 		if !strings.Contains(stderr, want) {
@@ -128,5 +133,36 @@ func checkTiming(t *testing.T, got timing) {
 	}
 	if math.Abs(at-got.Seconds) > 1e-6 || got.Words[3].Word != "danger" || got.Words[3].Phones[1].Phone != "EY1" || got.Words[4].After != "phrase" {
 		t.Errorf("timing %+v", got)
+	}
+}
+
+func TestSecondOpinion(t *testing.T) {
+	got := compared([]*timing{{ID: "a", off: []float64{10, 10, 20}}, {ID: "b", off: []float64{-90, 110, 10}}, {ID: "c"}})
+	want := opinion{Boundaries: 6, LagMS: 10, MedianMS: 10, Within20: 4. / 6, Within40: 4. / 6, Differ: []string{"b"}}
+	if got == nil || !reflect.DeepEqual(*got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := compared([]*timing{{ID: "c"}}); got != nil {
+		t.Errorf("of nothing: %+v", got)
+	}
+}
+
+// Distances are those of the halves, both ways, of as many clips.
+func TestScoreDistances(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 7))
+	files := make([]embedded, 60)
+	for i := range files {
+		for range 1 + i%3 {
+			x := []float64{rng.NormFloat64(), rng.NormFloat64()}
+			files[i].reference = append(files[i].reference, x)
+			files[i].generated = append(files[i].generated, []float64{x[0] + 2, x[1]})
+		}
+	}
+	d := distances(files)
+	if d.Clips != 60 || math.Abs(d.CFDSD-4) > 1e-6 || math.Abs(d.FDSD-4) > 1.5 || d.FloorFDSD > 0.5 || !(d.KDSD > 10*math.Abs(d.FloorKDSD)) {
+		t.Errorf("shifted by 2: %+v", d)
+	}
+	if d := distances(files[:8]); !math.IsNaN(d.KDSD) {
+		t.Errorf("of too few clips: %+v", d)
 	}
 }

@@ -23,6 +23,8 @@ type timing struct {
 	Likelihood float64     `json:"log_likelihood"` // mean of a frame
 	Words      []timedWord `json:"words"`
 	Silences   []silence   `json:"silences"`
+
+	off []float64 // what the boundaries are off by from a recogniser's, in ms
 }
 
 type timedWord struct {
@@ -103,6 +105,8 @@ type alignSummary struct {
 	Pauses       int      `json:"unpunctuated_pauses"`
 	Paused       []string `json:"with_unpunctuated_pauses"` // ids
 	Doubtful     []string `json:"doubtful"`                 // ids whose likelihood is far below the others'
+
+	Check *opinion `json:"second_opinion,omitempty"`
 }
 
 // farBelow is how many deviations, measured by the median, a likelihood is off to be doubted.
@@ -150,6 +154,7 @@ func summarize(all []*timing) alignSummary {
 	s.Shortest = float64(short) / float64(len(lengths))
 	s.MarkSilences, s.MarkMS = float64(silent)/float64(max(s.Marks, 1)), silentSum/float64(max(silent, 1))
 	s.doubt(all, likelihoods)
+	s.Check = compared(all)
 	return s
 }
 
@@ -184,6 +189,11 @@ func (s alignSummary) print(out io.Writer) error {
 	fmt.Fprintf(w, "pauses\t%d of at least 50 ms without a mark, in %d recordings%s\n", s.Pauses, len(s.Paused), some(s.Paused))
 	if len(s.Doubtful) > 0 {
 		fmt.Fprintf(w, "doubtful\t%d recordings: do they say their text?%s\n", len(s.Doubtful), some(s.Doubtful))
+	}
+	if o := s.Check; o != nil {
+		fmt.Fprintf(w, "second opinion\t%d boundaries: median difference %.0f ms, %.0f %% within 20 ms, %.0f %% within 40 ms, besides %+.0f ms for all\n",
+			o.Boundaries, o.MedianMS, 100*o.Within20, 100*o.Within40, o.LagMS)
+		fmt.Fprintf(w, "\t%d recordings where the two differ%s\n", len(o.Differ), some(o.Differ))
 	}
 	fmt.Fprintf(w, "files\t%s\n", s.Out)
 	return w.Flush()
