@@ -83,5 +83,8 @@ func compared(all []*timing) *opinion {
 		off[i] = math.Abs(d - o.LagMS)
 	}
 	o.MedianMS = middleOf(off)
+	for _, v := range []*float64{&o.LagMS, &o.MedianMS, &o.Within20, &o.Within40} {
+		*v = math.Round(*v*1e4) / 1e4
+	}
 	return o
 }

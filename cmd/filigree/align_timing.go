@@ -110,7 +110,7 @@ type alignSummary struct {
 }
 
 // farBelow is how many deviations, measured by the median, a likelihood is off to be doubted.
-const farBelow = 5
+const farBelow = 3.5
 
 func summarize(all []*timing) alignSummary {
 	s := alignSummary{Files: len(all), Paused: []string{}, Doubtful: []string{}}
@@ -155,6 +155,9 @@ func summarize(all []*timing) alignSummary {
 	s.MarkSilences, s.MarkMS = float64(silent)/float64(max(s.Marks, 1)), silentSum/float64(max(silent, 1))
 	s.doubt(all, likelihoods)
 	s.Check = compared(all)
+	for _, v := range []*float64{&s.MeanMS, &s.MedianMS, &s.Shortest, &s.MarkSilences, &s.MarkMS, &s.Seconds} {
+		*v = math.Round(*v*1e4) / 1e4
+	}
 	return s
 }
 

@@ -114,6 +114,7 @@ type Metrics struct {
 	TestBitsPerChar float64  `json:"test_bits_per_char,omitempty"`
 	TestPerplexity  float64  `json:"test_perplexity,omitempty"`
 	TestBLEU        *float64 `json:"test_bleu,omitempty"` // 0 is a score too
+	TestPhoneErrors *float64 `json:"test_phone_error_rate,omitempty"`
 }
 
 // metrics sets the figure of a task.
@@ -125,6 +126,8 @@ func (t Task) metrics(s train.Scores) (m Metrics) {
 		m.TestPerplexity = v
 	case "test_bleu":
 		m.TestBLEU = &v
+	case "test_phone_error_rate":
+		m.TestPhoneErrors = &v
 	}
 	return m
 }
