@@ -5,9 +5,10 @@ import (
 	"testing"
 
 	"github.com/seed073b5613/filigree/kernel"
+	"github.com/seed073b5613/filigree/nn"
 )
 
-// BenchmarkNext draws samples with 1024 units at 95 % sparsity in 16x1 blocks and dense heads.
+// BenchmarkNext draws samples with 1024 units at 95 % sparsity in 16x1 blocks, and dense or sparse heads.
 func BenchmarkNext(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	m, err := New(Spec{Units: 1024, Features: 80, Condition: 64, Hop: 160}, rng)
@@ -15,15 +16,22 @@ func BenchmarkNext(b *testing.B) {
 		b.Fatal(err)
 	}
 	sparsify(m, 16, 0.05, rng)
-	for _, p := range []kernel.Precision{kernel.F32, kernel.BF16, kernel.Int8} {
-		s, err := NewSession(m, Options{Weights: p})
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(p.String(), func(b *testing.B) {
-			for b.Loop() {
-				s.Next()
+	for _, heads := range []string{"dense", "sparse"} {
+		if heads == "sparse" {
+			for _, l := range []*nn.Linear{m.O1, m.O2, m.O3, m.O4} {
+				keep(l.Weight, 16, 0.1, rng)
 			}
-		})
+		}
+		for _, p := range []kernel.Precision{kernel.F32, kernel.BF16, kernel.Int8} {
+			s, err := NewSession(m, Options{Weights: p})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(heads+"/"+p.String(), func(b *testing.B) {
+				for b.Loop() {
+					s.Next()
+				}
+			})
+		}
 	}
 }

@@ -34,7 +34,10 @@ func newModel(t *testing.T, seed uint64) (*Model, *rand.Rand) {
 
 // sparsify keeps a share of the blocks of the recurrent weights.
 func sparsify(m *Model, R int, density float64, rng *rand.Rand) {
-	p := m.Cell.Recurrent.Recurrent
+	keep(m.Cell.Recurrent.Recurrent, R, density, rng)
+}
+
+func keep(p *nn.Param, R int, density float64, rng *rand.Rand) {
 	mask := sparse.NewMask(p.M(), p.K(), R)
 	for g := range mask.Groups() {
 		for k := range p.K() {
