@@ -67,6 +67,12 @@ func (t *depthTask) Run(c int) {
 	filter := t.w[c*t.KH*t.KW : (c+1)*t.KH*t.KW]
 	x := t.x[c*t.B*t.H*t.W : (c+1)*t.B*t.H*t.W]
 	y := t.y[c*t.B*t.oh*t.ow : (c+1)*t.B*t.oh*t.ow]
+	if t.inRows() {
+		if len(y) > 0 {
+			t.rows(filter, x, y)
+		}
+		return
+	}
 	switch {
 	case t.op == depthForward:
 		clear(y)
