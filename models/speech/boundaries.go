@@ -24,7 +24,7 @@ func (r *Recognizer) Boundaries(features []float32, phones []string) ([]float64,
 		}
 		symbols[i] = at + 1
 	}
-	logits := r.Forward(nil, &grad.Var{Value: RecognizerInput([][]float32{features})}).Value
+	logits := r.logits([][]float32{features})
 	first, last := bestSpelling(logits, symbols)
 	if first == nil {
 		return nil, fmt.Errorf("speech: recognizer: %d frames are too few for %d phones", len(features)/recognizerBands, len(phones))

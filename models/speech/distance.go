@@ -26,7 +26,10 @@ func (r *Recognizer) Embeddings(x []float32) [][]float64 {
 	if len(clips) == 0 {
 		return nil
 	}
-	h := r.hidden(nil, &grad.Var{Value: RecognizerInput(clips)}).Value
+	in := &grad.Var{Value: RecognizerInput(clips)}
+	r.busy.Lock()
+	h := r.hidden(nil, in).Value
+	r.busy.Unlock()
 	C, B, T := h.Shape[0], h.Shape[1], h.Shape[2]
 	out := make([][]float64, B)
 	for b := range out {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 
 	"github.com/seed073b5613/filigree/audio"
 	"github.com/seed073b5613/filigree/grad"
@@ -18,11 +19,11 @@ const RecognizerArch = "phone-recognizer"
 
 // What a recogniser hears.
 const (
-	RecognizerRate   = 16000 // samples a second
-	recognizerBands  = 80    // log mel bands, 100 frames a second
-	recognizerStride = 2     // frames to an output: 50 a second
-	recognizerTaps   = 11    // outputs a block's filter spans: 220 ms
-	mostRecognizer   = 1 << 26
+	RecognizerRate   = 16000   // samples a second
+	recognizerBands  = 80      // log mel bands, 100 frames a second
+	recognizerStride = 2       // frames to an output: 50 a second
+	recognizerTaps   = 11      // outputs a block's filter spans: 220 ms
+	mostRecognizer   = 1 << 23 // weights
 )
 
 // RecognizerRows is the rows of a recogniser's input: mel bands, and a row that is 1 in
@@ -47,7 +48,8 @@ func SmallRecognizer(phones []string) RecognizerSpec {
 // blocks of a filter in time for each channel and two products over channels, and a logit for
 // each phone and the blank of connectionist temporal classification. x is [81, B, T], see
 // [RecognizerRows]; the logits are [1 + phones, B, ⌈T/2⌉]. What a padded recording is heard as
-// does not depend on the padding.
+// does not depend on the padding. Methods other than Forward may be called from several
+// goroutines.
 type Recognizer struct {
 	Stem     *nn.Conv1D
 	StemNorm *nn.LayerNorm
@@ -58,6 +60,7 @@ type Recognizer struct {
 
 	spec     RecognizerSpec
 	metadata map[string]string
+	busy     sync.Mutex // a forward pass notes how often weights are used
 }
 
 // recognizerBlock is x + Down(GELU(Up(LayerNorm(Depthwise(x))))).
@@ -74,7 +77,7 @@ func NewRecognizer(s RecognizerSpec, rng *rand.Rand) (*Recognizer, error) {
 			return nil, fmt.Errorf("speech: recognizer: %d %s: must be from 1 to %d", n, name, 1<<12)
 		}
 	}
-	if n := 2 * s.Blocks * s.Channels * s.Hidden; n > mostRecognizer {
+	if n := s.Channels * (s.Blocks*(2*s.Hidden+recognizerTaps) + len(s.Phones)); n > mostRecognizer {
 		return nil, fmt.Errorf("speech: recognizer: %d weights are more than %d", n, mostRecognizer)
 	}
 	if !slices.IsSorted(s.Phones) || len(slices.Compact(slices.Clone(s.Phones))) < len(s.Phones) {
@@ -197,7 +200,7 @@ func (r *Recognizer) Phones(clips [][]float32) [][]string {
 	if len(clips) == 0 {
 		return nil
 	}
-	logits := r.Forward(nil, &grad.Var{Value: RecognizerInput(clips)}).Value
+	logits := r.logits(clips)
 	out := make([][]string, len(clips))
 	for b, f := range clips {
 		for _, c := range bestPath(logits, b, outputs(len(f)/recognizerBands)) {
@@ -205,6 +208,14 @@ func (r *Recognizer) Phones(clips [][]float32) [][]string {
 		}
 	}
 	return out
+}
+
+// logits returns those of recordings.
+func (r *Recognizer) logits(clips [][]float32) *tensor.Tensor {
+	x := &grad.Var{Value: RecognizerInput(clips)}
+	r.busy.Lock()
+	defer r.busy.Unlock()
+	return r.Forward(nil, x).Value
 }
 
 // bestPath returns the symbols of the first T columns of sequence b.

@@ -142,7 +142,7 @@ func TestRecognizerFiles(t *testing.T) {
 		t.Errorf("in 8 bits, logits are off by up to %v", worst)
 	}
 	for want, config := range map[string]string{"config": "{", "sorted": `{"phones":["b","a"],"channels":1,"hidden":1,"blocks":1}`,
-		"0 phones": `{"channels":1,"hidden":1,"blocks":1}`, "more than": `{"phones":["a"],"channels":4096,"hidden":4096,"blocks":4096}`} {
+		"0 phones": `{"channels":1,"hidden":1,"blocks":1}`, "weights are": `{"phones":["a"],"channels":4096,"hidden":1,"blocks":4096}`, "more than": `{"phones":["a"],"channels":4096,"hidden":4096,"blocks":4096}`} {
 		path := filepath.Join(dir, "bad")
 		if err := weights.Write(path, nil, map[string]string{archKey: RecognizerArch, configKey: config}); err != nil {
 			t.Fatal(err)
@@ -177,4 +177,23 @@ func FuzzReadRecognizer(f *testing.F) {
 			r.Phones([][]float32{make([]float32, 3*recognizerBands)})
 		}
 	})
+}
+
+// Several goroutines may use one recogniser (the race detector watches).
+func TestRecognizerIsShared(t *testing.T) {
+	r := small(t)
+	clip := noise(rand.New(rand.NewPCG(3, 7)), 30)
+	want := r.Phones([][]float32{clip})
+	done := make(chan [][]string)
+	for range 4 {
+		go func() {
+			r.Embeddings(make([]float32, clipSamples))
+			done <- r.Phones([][]float32{clip})
+		}()
+	}
+	for range 4 {
+		if got := <-done; !slices.Equal(got[0], want[0]) {
+			t.Errorf("heard %v, want %v", got, want)
+		}
+	}
 }
