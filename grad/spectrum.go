@@ -203,15 +203,14 @@ func SpectralDistance(t *Tape, x *Var, target []float32) *Var {
 	const span = 4096 // sums in float32 over spans, in float64 over all
 	for at := 0; at < len(v); at += span {
 		var l, d, s float32
-		for i := at; i < min(at+span, len(v)); i++ {
-			e := a[i] - b[i]
-			if e < 0 {
-				l -= e
-				signs[i] = -share / v[i]
-			} else {
-				l += e
-				signs[i] = share / v[i]
-			}
+		end := min(at+span, len(v))
+		v, b, target, signs := v[at:end], b[at:end], target[at:end], signs[at:end]
+		for i, e := range a[at:end] {
+			e -= b[i]
+			// Which is greater is anybody's guess: no branch on it.
+			sign := math.Float32bits(e) & (1 << 31)
+			l += math.Float32frombits(math.Float32bits(e) ^ sign)
+			signs[i] = math.Float32frombits(math.Float32bits(share)|sign) / v[i]
 			e = v[i] - target[i]
 			d += e * e
 			s += target[i] * target[i]

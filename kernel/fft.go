@@ -100,7 +100,7 @@ func (f *FFT) complex(re, im, re2, im2 []float32) (outRe, outIm []float32) {
 	left := f.Size / 2
 	for i, r := range f.radices {
 		step := stride * (left / r)
-		pass := passPortable(r)
+		pass := pass3
 		switch r {
 		case 2:
 			pass = fftVec.pass2
@@ -161,11 +161,11 @@ func (f *FFT) adjoint(re, im, x, buf []float32) {
 	zr, zi = f.complex(zr, zi, tr, ti)
 	for i := range m {
 		copy(x[2*i*N:(2*i+1)*N], zr[i*N:])
-		for j, v := range zi[i*N : (i+1)*N] {
-			x[(2*i+1)*N+j] = -v
-		}
+		vec.scale(&x[(2*i+1)*N], &zi[i*N], N, -1)
 	}
 }
+
+var pass3 = passPortable(3)
 
 // passPortable is a pass of any radix up to 5, by the definition.
 func passPortable(r int) func(re, im *float32, sstep int, dre, dim *float32, dstep, n int, w *float32) {
@@ -335,8 +335,12 @@ func (t *frameTask) overlap(b, first, count int, frames []float32) {
 	for j := range count {
 		at := (first+j)*t.Hop - t.Before
 		low, high := max(0, -at), min(t.Size, t.L-at)
-		for i := low; i < high; i++ {
-			x[at+i] += frames[i*fftColumns+j] * t.Window[i]
+		if low >= high {
+			continue
+		}
+		w, f := t.Window[low:high], frames[low*fftColumns+j:]
+		for i, v := range x[at+low : at+high] {
+			x[at+low+i] = v + f[i*fftColumns]*w[i]
 		}
 	}
 }
