@@ -96,28 +96,47 @@ func (f *FFT) Bins() int { return f.Size/2 + 1 }
 // complex transforms m = Size/2 rows, in place or to the other pair; it returns the pair
 // with the result.
 func (f *FFT) complex(re, im, re2, im2 []float32) (outRe, outIm []float32) {
-	stride := fftColumns // values that share a twiddle factor
-	left := f.Size / 2
-	for i, r := range f.radices {
-		step := stride * (left / r)
-		pass := pass3
-		switch r {
-		case 2:
-			pass = fftVec.pass2
-		case 4:
-			pass = fftVec.pass4
-		case 5:
-			pass = fftVec.pass5
-		}
-		for p := range left / r {
-			src, dst := p*stride, p*r*stride
-			pass(&re[src], &im[src], step, &re2[dst], &im2[dst], stride, stride, &f.twiddles[i][2*(r-1)*p])
-		}
+	f.pass(0, fftColumns, 1, re, im, re2, im2)
+	return f.rest(re2, im2, re, im)
+}
+
+// rest does all passes but the first.
+func (f *FFT) rest(re, im, re2, im2 []float32) (outRe, outIm []float32) {
+	if len(f.radices) == 0 {
+		return re, im
+	}
+	stride := fftColumns * f.radices[0] // values that share a twiddle factor
+	for i := 1; i < len(f.radices); i++ {
+		f.pass(i, stride, 1, re, im, re2, im2)
 		re, im, re2, im2 = re2, im2, re, im
-		left /= r
-		stride *= r
+		stride *= f.radices[i]
 	}
 	return re, im
+}
+
+// pass does one pass, whose rows stand apart times as far from each other as they are long.
+func (f *FFT) pass(i, stride, apart int, re, im, re2, im2 []float32) {
+	if len(f.radices) == 0 { // one value is its own transform
+		copy(re2[:stride], re)
+		copy(im2[:stride], im)
+		return
+	}
+	r := f.radices[i]
+	parts := f.Size / 2 * fftColumns / (stride * r)
+	step := stride * parts * apart
+	pass := pass3
+	switch r {
+	case 2:
+		pass = fftVec.pass2
+	case 4:
+		pass = fftVec.pass4
+	case 5:
+		pass = fftVec.pass5
+	}
+	for p := range parts {
+		src, dst := p*stride*apart, p*r*stride
+		pass(&re[src], &im[src], step, &re2[dst], &im2[dst], stride, stride, &f.twiddles[i][2*(r-1)*p])
+	}
 }
 
 // quarters cuts buf into the two pairs of arrays of a complex transform.
@@ -132,11 +151,8 @@ func (f *FFT) forward(x, re, im, buf []float32) {
 	const N = fftColumns
 	m := f.Size / 2
 	zr, zi, tr, ti := f.quarters(buf)
-	for i := range m {
-		copy(zr[i*N:(i+1)*N], x[2*i*N:])
-		copy(zi[i*N:(i+1)*N], x[(2*i+1)*N:])
-	}
-	zr, zi = f.complex(zr, zi, tr, ti)
+	f.pass(0, N, 2, x, x[N:], tr, ti) // even samples are real parts, odd ones imaginary
+	zr, zi = f.rest(tr, ti, zr, zi)
 	for k := range m/2 + 1 {
 		l := m - k // the two bins that the same pair of values decides
 		a, b := k%m*N, l%m*N
