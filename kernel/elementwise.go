@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"math"
 	"sync"
 
 	"github.com/seed073b5613/filigree/internal/parallel"
@@ -144,12 +143,27 @@ func SigmoidGrad(acc bool, dx, dy, y []float32) {
 
 // GELUGrad computes the gradient of GELU at x; it adds to dx where acc is true.
 func GELUGrad(acc bool, dx, dy, x []float32) {
-	gradBy("GELUGrad", acc, dx, dy, x, func(dy, x float32) float32 {
-		v := float64(x)
-		s := sigmoid64(geluArg(v))
-		slope := 2 * math.Sqrt(2/math.Pi) * (1 + 3*0.044715*v*v)
-		return dy * float32(s+v*s*(1-s)*slope)
-	})
+	if len(dy) != len(dx) || len(x) != len(dx) {
+		panic(fmt.Sprintf("kernel: GELUGrad: slices of %d, %d and %d elements", len(dx), len(dy), len(x)))
+	}
+	t := elementTasks.Get().(*elementTask)
+	t.dst, t.a, t.b, t.s[0] = dx, dy, x, 0
+	if acc {
+		t.s[0] = 1
+	}
+	t.f = func(t *elementTask, lo, n int) {
+		var slope [1024]float32
+		for at := lo; at < lo+n; at += len(slope) {
+			k := min(len(slope), lo+n-at)
+			vec.geluSlope(&slope[0], &t.b[at], k)
+			if t.s[0] != 0 {
+				vec.mulAdd(&t.dst[at], &t.a[at], &slope[0], k)
+			} else {
+				vec.mul(&t.dst[at], &t.a[at], &slope[0], k)
+			}
+		}
+	}
+	t.do("GELUGrad")
 }
 
 // SiLUGrad computes the gradient of SiLU at x; it adds to dx where acc is true.

@@ -12,7 +12,8 @@ import (
 // are meant for spans of a fixed length.
 type vecKernels struct {
 	add, mul, max, mulAdd, reluGrad, reluGradAdd func(dst, a, b *float32, n int)
-	relu, exp, log, sigmoid, silu, gelu, tanh    func(dst, x *float32, n int)
+	relu, exp, log, sigmoid, silu, tanh          func(dst, x *float32, n int)
+	gelu, geluSlope                              func(dst, x *float32, n int)
 	scale                                        func(dst, x *float32, n int, scale float32)
 	affine, affineReLU                           func(dst, x *float32, n int, scale, shift float32)
 	scaleAdd                                     func(dst, x, y *float32, n int, scale float32)
@@ -45,7 +46,12 @@ var vecPortable = vecKernels{
 	sigmoid:     each(func(x float32) float32 { return float32(sigmoid64(float64(x))) }),
 	silu:        each(func(x float32) float32 { return float32(float64(x) * sigmoid64(float64(x))) }),
 	gelu:        each(func(x float32) float32 { return float32(float64(x) * sigmoid64(geluArg(float64(x)))) }),
-	tanh:        each(func(x float32) float32 { return float32(math.Tanh(float64(x))) }),
+	geluSlope: each(func(x float32) float32 {
+		v := float64(x)
+		s := sigmoid64(geluArg(v))
+		return float32(s + v*s*(1-s)*2*math.Sqrt(2/math.Pi)*(1+3*0.044715*v*v))
+	}),
+	tanh: each(func(x float32) float32 { return float32(math.Tanh(float64(x))) }),
 	scale: func(dst, x *float32, n int, scale float32) {
 		d, s := floats(dst, n), floats(x, n)
 		for i := range d {

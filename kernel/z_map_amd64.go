@@ -114,6 +114,11 @@ func vecSiLUAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func vecGELUAVX2(dst *float32, x *float32, n int)
 
+// vecGELUSlopeAVX2 computes dst = the derivative of vecGELU at x for n elements.
+//
+//go:noescape
+func vecGELUSlopeAVX2(dst *float32, x *float32, n int)
+
 // vecSplitAVX2 computes bins p and q of a real transform from values a and b of the complex one and the root (c, s) for n elements.
 //
 //go:noescape
@@ -253,6 +258,11 @@ func vecSiLUAVX512(dst *float32, x *float32, n int)
 //
 //go:noescape
 func vecGELUAVX512(dst *float32, x *float32, n int)
+
+// vecGELUSlopeAVX512 computes dst = the derivative of vecGELU at x for n elements.
+//
+//go:noescape
+func vecGELUSlopeAVX512(dst *float32, x *float32, n int)
 
 // vecSplitAVX512 computes bins p and q of a real transform from values a and b of the complex one and the root (c, s) for n elements.
 //

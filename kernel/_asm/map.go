@@ -78,6 +78,14 @@ var mapOps = []mapOp{
 	{"vecGELU", "dst = x·σ(2u), u = √(2/π)·(x + 0.044715·x³)", "x", "dst", "", func(w width, in, s vecs) vecs {
 		return vecs{w.mul(in[0], w.sigmoid(w.geluArg(in[0])))}
 	}},
+	{"vecGELUSlope", "dst = the derivative of vecGELU at x", "x", "dst", "", func(w width, in, s vecs) vecs {
+		x := in[0]
+		sg := w.sigmoid(w.geluArg(x))
+		k := 2 * math.Sqrt(2/math.Pi)
+		slope := w.fma(w.mul(x, x), w.constant(3*k*0.044715), w.constant(k))
+		rest := w.mul(w.mul(x, sg), w.sub(w.constant(1), sg))
+		return vecs{w.fma(rest, slope, sg)}
+	}},
 	{"vecSplit", "bins p and q of a real transform from values a and b of the complex one and the root (c, s)", "ar ai br bi", "pr pi qr qi", "c s", func(w width, in, s vecs) vecs {
 		half := w.constant(0.5)
 		er, ei := w.mul(half, w.add(in[0], in[2])), w.mul(half, w.sub(in[1], in[3]))
@@ -374,7 +382,7 @@ func (w width) mapLoop(op mapOp) {
 		s = append(s, v)
 	}
 	unroll := 1
-	if len(ins)+len(outs) <= 4 && !strings.Contains("vecExp vecExpSub vecSigmoid vecSiLU vecGELU vecTanh", op.name) {
+	if len(ins)+len(outs) <= 4 && !strings.Contains("vecExp vecExpSub vecSigmoid vecSiLU vecGELU vecGELUSlope vecTanh", op.name) {
 		unroll = 2
 	}
 	pass := func(count int, mask reg.VecVirtual, k reg.OpmaskVirtual, tail bool) {
