@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -31,6 +32,27 @@ func (g *Group) NNZ() int { return g.matrix.NNZ() }
 // package comment for the layout and [Write] for how the file comes to disk.
 // metadata may be nil.
 func Save(path string, net any, metadata map[string]string) error {
+	return save(path, net, metadata, func(e Entry, _ []float32) Entry { return e })
+}
+
+// SaveHalf is [Save] with the values of parameters as F16: half the size, 11 bits of
+// precision. Values beyond 65504 become infinite.
+func SaveHalf(path string, net any, metadata map[string]string) error {
+	return save(path, net, metadata, func(e Entry, v []float32) Entry {
+		e.DType = F16
+		e.Bytes = func() []byte {
+			b := make([]byte, 0, 2*len(v))
+			for _, x := range v {
+				b = binary.LittleEndian.AppendUint16(b, toHalf(x))
+			}
+			return b
+		}
+		return e
+	})
+}
+
+// save writes a network; stored may change how the values of a parameter are stored.
+func save(path string, net any, metadata map[string]string, stored func(Entry, []float32) Entry) error {
 	var entries []Entry
 	groups := map[string]*Group{}
 	for _, p := range nn.Params(net) {
@@ -39,11 +61,14 @@ func Save(path string, net any, metadata map[string]string) error {
 			matrix = sparse.FromDense(p.Dense.Data, p.Mask.M, p.Mask.K, p.Mask, p.Mask.R)
 		}
 		if matrix == nil {
-			entries = append(entries, Float32(p.Name, p.Dense.Data, p.Shape...))
+			entries = append(entries, stored(Float32(p.Name, p.Dense.Data, p.Shape...), p.Dense.Data))
 			continue
 		}
 		groups[p.Name] = &Group{Shape: p.Shape, Rows: matrix.R, Masked: p.Mask != nil}
-		entries = append(entries, groupEntries(p.Name, matrix)...)
+		parts := groupEntries(p.Name, matrix)
+		_, _, values := matrix.Parts()
+		parts[0] = stored(parts[0], values)
+		entries = append(entries, parts...)
 	}
 	for _, b := range nn.Buffers(net) {
 		entries = append(entries, Float32(b.Name, b.Data, len(b.Data)))
@@ -251,4 +276,21 @@ func setSparse(p *nn.Param, g *Group) {
 		return
 	}
 	p.Dense, p.Mask, p.Sparse = nil, nil, g.matrix.Clone()
+}
+
+// toHalf rounds to the nearest 16-bit float, to even where two are as near.
+func toHalf(x float32) uint16 {
+	bits := math.Float32bits(x)
+	sign := uint16(bits >> 16 & 0x8000)
+	bits &= 1<<31 - 1
+	switch {
+	case bits > 0x7f800000:
+		return sign | 0x7e00 // not a number
+	case bits >= 0x477ff000:
+		return sign | 0x7c00
+	case bits < 0x38800000: // below the normal numbers: steps of 2^-24
+		return sign | uint16(math.RoundToEven(float64(math.Float32frombits(bits))*(1<<24)))
+	}
+	bits += 0xfff + bits>>13&1 // to even
+	return sign | uint16((bits-0x38000000)>>13)
 }
