@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -181,11 +182,18 @@ var opCases = []opCase{
 	interpolationCase(0), interpolationCase(3),
 	{"magnitude", [][]int{{1, 2, 9}}, plain(func(t *Tape, in []*Var) *Var { return Magnitude(t, in[0], testFrames, 4) })},
 	{"inverseSTFT", [][]int{{5, 2, 3}, {5, 2, 3}}, plain(func(t *Tape, in []*Var) *Var {
-		return Add(t, InverseSTFT(t, in[0], in[1], testFrames, 1.2), InverseSTFT(t, in[1], in[0], testFrames, 9))
+		cos, sin := make([]float32, 30), make([]float32, 30)
+		for i := range cos {
+			cos[i], sin[i] = float32(math.Cos(float64(i))), float32(math.Sin(float64(i)))
+		}
+		return Add(t, InverseSTFT(t, in[0], in[1], nil, nil, testFrames, 1.2), InverseSTFT(t, in[1], in[0], cos, sin, testFrames, 9))
 	})},
 	{"spectralDistance", [][]int{{3, 2, 2}}, plain(func(t *Tape, in []*Var) *Var {
 		x := ScaleShift(t, Square(t, in[0]), 1, []float32{1, 1, 1, 1, 1, 1})
 		return Add(t, SpectralDistance(t, x, []float32{1, 2, 3, 1, 2, 1, 0.5, 1, 0.2, 1, 1, 1}), SpectralDistance(t, x, []float32{1, 2, 3, 1, 2, 1, 0.5, 1, 0.2, 1, 1, 5}))
+	})},
+	{"slice", [][]int{{2, 3, 6}}, plain(func(t *Tape, in []*Var) *Var {
+		return Add(t, Slice(t, in[0], []int{0, 3, 1}, 3), Slice(t, in[0], []int{2, 3, 0}, 3))
 	})},
 	{"logMel", [][]int{{3, 2, 2}}, plain(func(t *Tape, in []*Var) *Var {
 		x := Square(t, in[0])

@@ -182,3 +182,47 @@ func (o *rows) back(t *Tape) {
 	at := o.from * o.x.Value.Cols()
 	kernel.AddTo(dx[at:at+len(dy)], dy)
 }
+
+type slice struct {
+	x, out *Var
+	starts []int
+}
+
+// Slice returns n elements of the last axis of x [C, B, T] from starts[b] on for each b: a
+// window in time, [C, B, n].
+func Slice(t *Tape, x *Var, starts []int, n int) *Var {
+	s := x.Value.Shape
+	if len(s) != 3 || len(starts) != s[1] {
+		panic(fmt.Sprintf("grad: Slice: x is %v, %d starts", s, len(starts)))
+	}
+	for b, at := range starts {
+		if at < 0 || n < 0 || at+n > s[2] {
+			panic(fmt.Sprintf("grad: Slice: %d from %d on of element %d, x is %v", n, at, b, s))
+		}
+	}
+	out := t.New(s[0], s[1], n)
+	for row := range s[0] * s[1] {
+		copy(out.Value.Data[row*n:(row+1)*n], x.Value.Data[row*s[2]+starts[row%s[1]]:])
+	}
+	if t.wants(x) {
+		out.wanted = true
+		*next[slice](t) = slice{x, out, starts}
+	}
+	return out
+}
+
+func (o *slice) outs() *Var { return o.out }
+
+func (o *slice) back(t *Tape) {
+	dx, acc := t.GradOf(o.x)
+	if !acc {
+		clear(dx)
+	}
+	s, n := o.x.Value.Shape, o.out.Value.Shape[2]
+	for row := range s[0] * s[1] {
+		at := row*s[2] + o.starts[row%s[1]]
+		for i, v := range o.out.Grad.Data[row*n : (row+1)*n] {
+			dx[at+i] += v
+		}
+	}
+}

@@ -67,10 +67,11 @@ type inverseSTFT struct {
 // nearest that of given log magnitudes, cut at clip, and phases, both [Size/2+1, B, T]
 // (Griffin and Lim 1984, eq. 6): windowed inverse transforms, added, over the sum of the
 // squared windows. Frame t is centred on sample t·Hop if frames.Before is half of Size.
-func InverseSTFT(t *Tape, magnitude, phase *Var, frames kernel.Frames, clip float32) *Var {
+// cos and sin, where not nil, are those of a further phase to be added, without gradient.
+func InverseSTFT(t *Tape, magnitude, phase *Var, cos, sin []float32, frames kernel.Frames, clip float32) *Var {
 	s := magnitude.Value.Shape
-	if bins := frames.Size/2 + 1; len(s) != 3 || s[0] != bins || len(phase.Value.Data) != len(magnitude.Value.Data) {
-		panic(fmt.Sprintf("grad: InverseSTFT: magnitudes are %v, phases %v, want [%d, B, T]", s, phase.Value.Shape, bins))
+	if bins := frames.Size/2 + 1; len(s) != 3 || s[0] != bins || len(phase.Value.Data) != len(magnitude.Value.Data) || len(sin) != len(cos) || cos != nil && len(cos) != len(magnitude.Value.Data) {
+		panic(fmt.Sprintf("grad: InverseSTFT: magnitudes are %v, phases %v, want [%d, B, T]; %d cosines, %d sines", s, phase.Value.Shape, bins, len(cos), len(sin)))
 	}
 	B, T := s[1], s[2]
 	L := T * frames.Hop
@@ -82,6 +83,9 @@ func InverseSTFT(t *Tape, magnitude, phase *Var, frames kernel.Frames, clip floa
 	}
 	kernel.Exp(m, m)
 	kernel.Sincos(im, re, phase.Value.Data)
+	for i, c := range cos {
+		re[i], im[i] = re[i]*c-im[i]*sin[i], re[i]*sin[i]+im[i]*c
+	}
 	kernel.Mul(re, re, m)
 	kernel.Mul(im, im, m)
 	o := inverseSTFT{magnitude, phase, out, frames, clip, re, im, t.buffer(L)}

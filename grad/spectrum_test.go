@@ -29,7 +29,7 @@ func TestInverseSTFTInverts(t *testing.T) {
 		re[i] = float32(math.Log(math.Hypot(float64(re[i]), float64(im[i]))))
 	}
 	var no *Tape
-	y := InverseSTFT(no, &Var{Value: tensor.Of(re, 33, B, T)}, &Var{Value: tensor.Of(phase, 33, B, T)}, frames, 20)
+	y := InverseSTFT(no, &Var{Value: tensor.Of(re, 33, B, T)}, &Var{Value: tensor.Of(phase, 33, B, T)}, nil, nil, frames, 20)
 	for i, v := range y.Value.Data {
 		if math.Abs(float64(v-x[i])) > 1e-4 {
 			t.Fatalf("sample %d: %g, want %g", i, v, x[i])
