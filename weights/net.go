@@ -159,7 +159,7 @@ func (f *File) readGroup(name string, g *Group) error {
 		}
 		K *= d
 	}
-	values, err := f.part(name+".values", F32)
+	values, err := f.part(name+".values", F32, F16)
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ func (f *File) readGroup(name string, g *Group) error {
 	if err != nil {
 		return err
 	}
-	g.matrix, err = sparse.FromParts(M, K, g.Rows, wide(offsets, f), wideColumns(columns, f), viewOf[float32](f.data[values.Begin:values.End]))
+	g.matrix, err = sparse.FromParts(M, K, g.Rows, wide(offsets, f), wideColumns(columns, f), f.values(values))
 	return err
 }
 
@@ -185,6 +185,17 @@ func (f *File) part(name string, types ...DType) (Info, error) {
 		return info, fmt.Errorf("tensor %q is %s, can be %v", name, info.DType, types)
 	}
 	return info, nil
+}
+
+// values returns those of a sparse tensor, in the file's memory where they are as wide.
+func (f *File) values(info Info) []float32 {
+	b := f.data[info.Begin:info.End]
+	if info.DType == F32 {
+		return viewOf[float32](b)
+	}
+	v := make([]float32, info.Elements())
+	info.DType.convert(v, b)
+	return v
 }
 
 func wide(info Info, f *File) []int64 {

@@ -28,6 +28,7 @@ const (
 
 // commands is the command line: its fields are commands, their fields flags.
 type commands struct {
+	Speak       speakCommand       `cmd:"" help:"Speak English text."`
 	Train       trainCommand       `cmd:"" help:"Train a model. Without a name, list what can be trained."`
 	Eval        evalCommand        `cmd:"" help:"Score a run or a model on its test set."`
 	Inspect     inspectCommand     `cmd:"" help:"Show a model's layers: shapes, sparsity, cost."`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed073b5613/filigree/internal/parallel"
 	"github.com/seed073b5613/filigree/recipes/tasks"
+	"github.com/seed073b5613/filigree/recipes/voice"
 	"github.com/seed073b5613/filigree/train"
 )
 
@@ -23,6 +24,7 @@ type trainCommand struct {
 	WordLM     trainTask  `cmd:"" name:"wordlm" help:"Word model of LSTM layers."`
 	Translate  trainTask  `cmd:"" help:"Transformer on sentences and their translations."`
 	Recognizer trainTask  `cmd:"" help:"Phone recogniser on recordings and their texts."`
+	Voice      trainVoice `cmd:"" help:"A voice, from recordings of one speaker."`
 	Names      trainNames `cmd:"" name:"list-names" hidden:"" default:"withargs"`
 }
 
@@ -36,6 +38,7 @@ func newTrainCommand() trainCommand {
 		}
 		t.name, t.Settings = name, task.Default
 	}
+	c.Voice.Settings = voice.Default
 	return c
 }
 

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/seed073b5613/filigree/recipes/tasks"
+	"github.com/seed073b5613/filigree/recipes/voice"
+	"github.com/seed073b5613/filigree/train"
+)
+
+// trainVoice trains a voice.
+type trainVoice struct {
+	voice.Settings
+	RunDir string `name:"run" placeholder:"DIR" help:"Directory of the run; an interrupted one goes on. Without it, one named by time and seed below runs/."`
+	JSON   bool   `help:"Print the result as one JSON object, as the last line of standard output."`
+}
+
+// Help shows how the command is used.
+func (trainVoice) Help() string {
+	return `Examples:
+  filigree train voice --data cathy-arctic                    a voice in a quarter of an hour
+  filigree train voice --data cathy-arctic --budget 3h --run runs/cathy
+  filigree speak --voice runs/cathy/voice.safetensors "Good morning."`
+}
+
+// Run trains.
+func (c *trainVoice) Run(ctx context.Context, io console) error {
+	setThreads(c.Threads)
+	if c.RunDir == "" {
+		c.RunDir = train.DefaultPath(tasks.Root, "voice", c.Seed, time.Now())
+	}
+	dir, err := filepath.Abs(c.RunDir)
+	if err != nil {
+		return err
+	}
+	bar := newProgress(io.err)
+	var last time.Time
+	warned := 0
+	r, err := voice.Run(ctx, c.Settings, voice.IO{Dir: dir,
+		Progress: func(what string, done, of int) {
+			if done == of || time.Since(last) > 2*time.Second {
+				last = time.Now()
+				fmt.Fprintf(io.err, "%s %d of %d\n", what, done, of)
+			}
+		},
+		Stage: func(name, summary string) {
+			bar.close()
+			bar = newProgress(io.err)
+			fmt.Fprintf(io.err, "%s: %s\nrun %s\n", name, summary, show(filepath.Join(dir, name)))
+			bar.metric = tasks.Metric{Label: "quality", Digits: 3, Scale: 1, Of: func(s train.Scores) float64 { return s.Quality }}
+		},
+		Report: func(e train.Event) { bar.report(e) },
+		Warn: func(text string) {
+			if warned++; warned <= 10 {
+				fmt.Fprintln(io.err, "warning:", text)
+			}
+		},
+	})
+	bar.close()
+	if warned > 10 {
+		fmt.Fprintf(io.err, "%d warnings in all\n", warned)
+	}
+	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w; what is done is saved, go on with the same command and --run %s", err, show(dir))
+	}
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.out, r)
+	}
+	fmt.Fprintf(io.out, "voice      %s, %.1f MB, %.0f %% of %d weights\n", show(r.Voice), float64(r.Bytes)/1e6, 100*float64(r.Nonzeros)/math.Max(1, float64(r.Weights)), r.Weights)
+	fmt.Fprintf(io.out, "spectra    %.3f nats, cepstra %.2f dB from recordings it never heard\n", r.Acoustic.MelL1, r.Acoustic.MCD)
+	fmt.Fprintf(io.out, "durations  %.0f ms off, correlation %.2f, total %.3f of the recordings'\n", r.Acoustic.DurationRMSE, r.Acoustic.DurationCorrelation, r.Acoustic.LengthRatio)
+	_, err = fmt.Fprintf(io.out, "\nHear it with: filigree speak --voice %s \"Good morning.\"\n", show(r.Voice))
+	return err
+}

@@ -1,0 +1,150 @@
+package voice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed073b5613/filigree/audio/align"
+	_ "github.com/seed073b5613/filigree/audio/codecs"
+	"github.com/seed073b5613/filigree/internal/testkit"
+	"github.com/seed073b5613/filigree/models/speech"
+	"github.com/seed073b5613/filigree/text"
+	"github.com/seed073b5613/filigree/train"
+)
+
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // the FLAC library's
+	os.Exit(m.Run())
+}
+
+// few makes a folder of some of the shared recordings.
+func few(t *testing.T, n int) string {
+	t.Helper()
+	from := testkit.Shared(t, "data/cathy-arctic")
+	b, err := os.ReadFile(filepath.Join(from, "metadata.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	lines := strings.Split(string(b), "\n")[:n]
+	lines = append(lines, "gone|This recording is missing.", "nothing")
+	if err := os.WriteFile(filepath.Join(dir, "metadata.csv"), []byte(strings.Join(lines, "\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(from, "wavs"), filepath.Join(dir, "wavs")); err != nil {
+		t.Skip(err)
+	}
+	return dir
+}
+
+// A voice is trained end to end on some recordings, interrupted in both stages, and is bit by
+// bit the one of a training without interruptions.
+func TestTrainingResumesExactly(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a voice twice")
+	}
+	s := Default
+	s.Data, s.Width, s.AcousticSteps, s.DecoderSteps = few(t, 30), 0.1, 8, 8
+	var files [2][]byte
+	var warnings []string
+	for i, stops := range [][]int{nil, {3, 11}} {
+		dir, steps := t.TempDir(), 0
+		for {
+			ctx, stop := context.WithCancel(context.Background())
+			r, err := Run(ctx, s, IO{Dir: dir, Progress: func(string, int, int) {}, Warn: func(w string) { warnings = append(warnings, w) },
+				Report: func(e train.Event) {
+					if e.Kind != train.Stepped {
+						return
+					}
+					if steps++; slices.Contains(stops, steps) {
+						stop()
+					}
+				}})
+			stop()
+			if errors.Is(err, train.ErrInterrupted) {
+				continue
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if files[i], err = os.ReadFile(r.Voice); err != nil {
+				t.Fatal(err)
+			}
+			if r.Clips+r.Held != 30 || r.Acoustic.Frames == 0 || r.Decoder.LSD2048 == 0 {
+				t.Errorf("result: %+v", r)
+			}
+			break
+		}
+		if want := 16; steps != want {
+			t.Errorf("%d steps, want %d", steps, want)
+		}
+	}
+	if !slices.Equal(files[0], files[1]) {
+		t.Error("an interrupted training ends with another voice")
+	}
+	if all := strings.Join(warnings, "\n"); !strings.Contains(all, "wavs/gone.wav") || !strings.Contains(all, "line 32") {
+		t.Errorf("warnings: %s", all)
+	}
+}
+
+// Silences of an alignment go where tokens are for them, and all frames are kept.
+func TestTimed(t *testing.T) {
+	c := &clip{sentence: text.Analyze("Go on, now we can."), hz: make([]float32, 60)}
+	words := [][]string{{"G", "OW"}, {"AA", "N"}, {"N", "AW"}, {"W", "IY"}, {"K", "AE", "N"}}
+	var segments []align.Segment
+	at := 0
+	add := func(phone string, word, frames int) {
+		segments = append(segments, align.Segment{Phone: phone, Word: word, Start: at, Frames: frames})
+		at += frames
+	}
+	add(align.Silence, -1, 5)
+	for w, ps := range words {
+		for _, p := range ps {
+			add(p, w, 4)
+		}
+		if pause := []int{3, 0, 6, 2, 1}[w]; pause > 0 {
+			add(align.Silence, -1, pause)
+		}
+	}
+	c.timed(segments)
+	var got []string
+	total := 0
+	for i, k := range c.tokens {
+		got = append(got, fmt.Sprintf("%s%d", k.Symbol, c.lengths[i]))
+		total += c.lengths[i]
+	}
+	want := "<5 G4 OW17 AA14 N4 ,0 N4 AW14 _6 W4 IY16 K4 AE14 N4 .0"
+	if g := strings.ReplaceAll(strings.Join(got, " "), "AE04", "AE14"); !strings.Contains(g, "_6") || total != at-1 {
+		t.Errorf("%s, %d frames of %d; want about %s", g, total, at-1, want)
+	}
+	if i := slices.IndexFunc(c.tokens, func(k speech.Token) bool { return k.Symbol == speech.PhrasePause }); i < 0 || c.lengths[i] != 0 {
+		t.Errorf("no silence at the comma: %s", got)
+	}
+}
+
+func TestBadSettings(t *testing.T) {
+	for want, change := range map[string]func(*Settings){
+		"--data":     func(s *Settings) { s.Data = "" },
+		"--budget":   func(s *Settings) { s.Budget = time.Second },
+		"--stage":    func(s *Settings) { s.Stage = "half" },
+		"--sparsity": func(s *Settings) { s.Sparsity = 1 },
+		"metadata":   func(s *Settings) { s.Data = t.TempDir() },
+	} {
+		s := Default
+		s.Data = "x"
+		change(&s)
+		_, err := Run(context.Background(), s, IO{Dir: t.TempDir(), Progress: func(string, int, int) {}, Warn: func(string) {}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
