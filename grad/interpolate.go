@@ -30,7 +30,6 @@ type interpolation struct {
 	grad bool
 	dh   []float32
 	dc   []float64 // [C, B, N], while the gradient of the lengths is computed
-	acc  bool
 }
 
 // Interpolate places tokens in time (EATS, arXiv:2006.03575, section 2.1, eq. 1 and 2):

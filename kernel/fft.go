@@ -245,11 +245,11 @@ type Frames struct {
 // frameTask transforms the frames of B signals.
 type frameTask struct {
 	Frames
-	fft          *FFT
-	B, L, T      int
-	x, re, im    []float32
-	back         bool
-	tiles, chunk int
+	fft       *FFT
+	B, L, T   int
+	x, re, im []float32
+	back      bool
+	tiles     int
 }
 
 // Count returns how many frames begin before the end of a signal of L samples that is padded with Before
