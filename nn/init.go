@@ -7,13 +7,13 @@ import (
 	"github.com/seed073b5613/filigree/kernel"
 )
 
+// The functions of this file leave p as it is where rng is nil: weights that are about to be
+// read from a file need no random ones before.
+
 // HeNormal fills p with normal values of variance 2/K, K being its inputs (He et al.
 // 2015, eq. 10): the variance of activations is kept through layers with ReLU.
 func HeNormal(p *Param, rng *rand.Rand) {
-	scale := math.Sqrt(2 / float64(p.K()))
-	for i := range p.Dense.Data {
-		p.Dense.Data[i] = float32(rng.NormFloat64() * scale)
-	}
+	Normal(p, math.Sqrt(2/float64(p.K())), rng)
 }
 
 // HeUniform fills p with values from [-a, a], a = √(6/K): the variance of [HeNormal].
@@ -30,6 +30,9 @@ func GlorotUniform(p *Param, rng *rand.Rand) {
 }
 
 func uniform(p *Param, a float64, rng *rand.Rand) {
+	if rng == nil {
+		return
+	}
 	for i := range p.Dense.Data {
 		p.Dense.Data[i] = float32((2*rng.Float64() - 1) * a)
 	}
@@ -37,6 +40,9 @@ func uniform(p *Param, a float64, rng *rand.Rand) {
 
 // Normal fills p with normal values of a deviation.
 func Normal(p *Param, deviation float64, rng *rand.Rand) {
+	if rng == nil {
+		return
+	}
 	for i := range p.Dense.Data {
 		p.Dense.Data[i] = float32(rng.NormFloat64() * deviation)
 	}
@@ -51,6 +57,9 @@ const orthogonalRows = 32
 // lose their share in all rows above by products, twice against rounding, and then rows in
 // those of their group.
 func Orthogonal(p *Param, rng *rand.Rand) {
+	if rng == nil {
+		return
+	}
 	Normal(p, 1, rng)
 	M, K := p.M(), p.K()
 	share := make([]float32, orthogonalRows*min(M, K))

@@ -252,7 +252,7 @@ func modelOf(f *weights.File) (*Model, error) {
 	if err := json.Unmarshal([]byte(f.Metadata[configKey]), &s); err != nil {
 		return nil, fmt.Errorf("configuration of the network: %w", err)
 	}
-	m, err := s.build(rand.New(rand.NewPCG(0, 0)))
+	m, err := s.build(nil)
 	if err != nil {
 		return nil, err
 	}

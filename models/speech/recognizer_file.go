@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"sync"
 
@@ -120,7 +119,7 @@ func readRecognizer(f *weights.File) (*Recognizer, error) {
 	if err := json.Unmarshal([]byte(f.Metadata[configKey]), &s); err != nil {
 		return nil, fmt.Errorf("speech: open %s: %s: %w", f.Path, configKey, err)
 	}
-	r, err := NewRecognizer(s, rand.New(rand.NewPCG(0, 0)))
+	r, err := NewRecognizer(s, nil)
 	if err != nil {
 		return nil, fmt.Errorf("speech: open %s: %w", f.Path, err)
 	}

@@ -37,7 +37,7 @@ type Voice struct {
 	tape *grad.Tape
 }
 
-// NewVoice returns an untrained voice with first weights from rng.
+// NewVoice returns an untrained voice with first weights from rng, zeros where it is nil.
 func NewVoice(c Config, rng *rand.Rand) (*Voice, error) {
 	c.Symbols = Symbols()
 	c.Acoustic.Symbols = len(c.Symbols)
@@ -111,7 +111,7 @@ func rebuild(f *weights.File) (*Voice, error) {
 	if len(c.Stats.MelMean) != MelBands || !(c.Stats.MelDeviation > 0) || !(c.Stats.PitchSpread > 0) {
 		return nil, errors.New("its averages are incomplete")
 	}
-	return NewVoice(c, rand.New(rand.NewPCG(0, 0)))
+	return NewVoice(c, nil)
 }
 
 // Options say how a sentence is spoken. The zero value is the voice's own way.

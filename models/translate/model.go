@@ -240,7 +240,7 @@ func rebuild(f *weights.File) (*Model, error) {
 			return nil, err
 		}
 	}
-	m, err := New(s, bpe, rand.New(rand.NewPCG(0, 0)))
+	m, err := New(s, bpe, nil)
 	if err != nil {
 		return nil, err
 	}

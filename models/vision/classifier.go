@@ -147,7 +147,7 @@ func Open(path string) (*Classifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vision: open %s: %w", path, err)
 	}
-	net, err := s.build(rand.New(rand.NewPCG(0, 0)))
+	net, err := s.build(nil)
 	if err != nil {
 		return nil, fmt.Errorf("vision: open %s: %w", path, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/weights"
@@ -45,7 +44,7 @@ func Open(path string) (*Model, error) {
 	if err := json.Unmarshal([]byte(f.Metadata[configKey]), &s); err != nil {
 		return nil, fmt.Errorf("wavernn: open %s: configuration of the network: %w", path, err)
 	}
-	m, err := New(s, rand.New(rand.NewPCG(0, 0)))
+	m, err := New(s, nil)
 	if err != nil {
 		return nil, fmt.Errorf("wavernn: open %s: %w", path, err)
 	}
