@@ -12,8 +12,8 @@ import (
 	"github.com/seed073b5613/filigree/train"
 )
 
-// plot draws the training loss and the test score of a run over its steps.
-func plot(dir *train.Dir, m Metric) error {
+// Plot draws the training loss and the test score of a run over its steps.
+func Plot(dir *train.Dir, m Metric) error {
 	loss, score, err := curves(dir, m)
 	if err != nil {
 		return err

@@ -126,7 +126,7 @@ func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkp
 	if err := job.saveModel(dir.Model()); err != nil {
 		return Result{Run: dir.Path}, err
 	}
-	if err := plot(dir, job.task.Metric); err != nil {
+	if err := Plot(dir, job.task.Metric); err != nil {
 		return Result{Run: dir.Path}, err
 	}
 	return result, dir.WriteResult(result.relative())

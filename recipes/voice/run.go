@@ -22,6 +22,7 @@ import (
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/optim"
 	"github.com/seed073b5613/filigree/prune"
+	"github.com/seed073b5613/filigree/recipes/tasks"
 	"github.com/seed073b5613/filigree/sparse"
 	"github.com/seed073b5613/filigree/train"
 )
@@ -116,6 +117,7 @@ type run struct {
 	out    IO
 	corpus *corpus
 	voice  *speech.Voice
+	speaks bool // the acoustic model is trained
 	begun  time.Time
 }
 
@@ -163,6 +165,7 @@ func (r *run) config() speech.Config {
 // stage is the training of one network.
 type stage struct {
 	name   string
+	metric tasks.Metric
 	net    nn.Layer
 	source train.Source
 	rate   float64
@@ -177,7 +180,8 @@ type stage struct {
 func (r *run) acoustic(ctx context.Context) error {
 	source := newClipSource(r.corpus.train, &r.voice.Config.Stats, acousticBatch, rand.NewPCG(r.Seed, streamAcoustic))
 	net := &acousticNet{r.voice.Acoustic, source}
-	return r.train(ctx, stage{name: "acoustic", net: net, source: source, rate: 2e-3, steps: r.AcousticSteps, share: acousticShare, every: 400,
+	r.speaks = true
+	return r.train(ctx, stage{name: "acoustic", metric: tasks.Metric{Label: "cepstral distance", Unit: " dB", Scale: -1}, net: net, source: source, rate: 2e-3, steps: r.AcousticSteps, share: acousticShare, every: 400,
 		score: func(ctx context.Context) (train.Scores, error) {
 			m, err := measureAcoustic(ctx, r.voice, r.corpus.held)
 			return train.Scores{Loss: m.MelL1, Quality: -m.MCD, Count: m.Frames}, err
@@ -194,8 +198,11 @@ func (r *run) decoder(ctx context.Context) error {
 	if err != nil {
 		held, err = source, nil
 	}
+	if path, err := r.part("acoustic"); err == nil && !r.speaks {
+		r.speaks = r.voice.LoadPart(path, false) == nil // without it, recordings are what is heard
+	}
 	net := &decoderNet{r.voice.Decoder, source, audio.VoiceMel()}
-	return r.train(ctx, stage{name: "decoder", net: net, source: source, rate: 1e-3, steps: r.DecoderSteps, share: decoderShare, every: 1000,
+	return r.train(ctx, stage{name: "decoder", metric: tasks.Metric{Label: "spectral distance", Unit: " nats", Scale: -1}, net: net, source: source, rate: 1e-3, steps: r.DecoderSteps, share: decoderShare, every: 1000,
 		score: func(ctx context.Context) (train.Scores, error) {
 			loss, n := 0.0, 8
 			held.pcg = rand.NewPCG(0, 0) // always the same crops
@@ -243,13 +250,28 @@ func (r *run) train(ctx context.Context, s stage) error {
 		defer nn.Params(s.net) // checkpoints know parameters by the names they have in this network
 		return save(path)
 	}
+	step := 0
+	if checkpoint != nil {
+		step = checkpoint.Step
+	}
+	report := func(e train.Event) {
+		step = e.Step
+		if r.out.Report != nil {
+			r.out.Report(e)
+		}
+	}
+	score := s.score
+	s.score = func(ctx context.Context) (train.Scores, error) {
+		scores, err := score(ctx)
+		return scores, errors.Join(err, r.listen(s.name, step), tasks.Plot(dir, s.metric))
+	}
 	loop := &train.Loop{Net: s.net, Data: s.source, Steps: c.Steps, Clip: 1, Dir: dir,
 		Loss:     func(_ *grad.Tape, out *grad.Var, _ []int32) *grad.Var { return out },
 		Optim:    &optim.Adam{Beta1: 0.9, Beta2: 0.98, Decay: 0.01},
 		Rate:     optim.WarmUp(optim.Cosine(s.rate, c.Steps), min(200, c.Steps/10)),
 		Average:  &optim.Average{Decay: 0.998},
 		Random:   rand.NewPCG(r.Seed, streamTopology),
-		Evaluate: s.score, EvalEvery: s.every, SaveAfter: 2 * time.Minute, Best: s.save, Report: r.out.Report,
+		Evaluate: s.score, EvalEvery: s.every, SaveAfter: 2 * time.Minute, Best: s.save, Report: report,
 	}
 	ps := nn.Params(s.net)
 	loop.Prune, loop.Weights = r.method(c.Steps), prune.Weights(ps)
@@ -257,6 +279,9 @@ func (r *run) train(ctx context.Context, s stage) error {
 		r.out.Stage(s.name, fmt.Sprintf("%d steps", c.Steps))
 	}
 	if _, err := loop.Run(ctx, checkpoint); err != nil {
+		return err
+	}
+	if err := tasks.Plot(dir, s.metric); err != nil {
 		return err
 	}
 	return s.save(dir.Model())

@@ -82,6 +82,12 @@ func TestTrainingResumesExactly(t *testing.T) {
 			if r.Clips+r.Held != 30 || r.Acoustic.Frames == 0 || r.Decoder.LSD2048 == 0 {
 				t.Errorf("result: %+v", r)
 			}
+			for _, f := range []string{"samples/acoustic-000008.wav", "samples/acoustic-000008.png", "samples/decoder-000008.wav", "samples/decoder-000008.png",
+				"acoustic/plot.svg", "decoder/plot.svg"} {
+				if stat, err := os.Stat(filepath.Join(dir, f)); err != nil || stat.Size() < 500 {
+					t.Errorf("%s: %v, %v", f, stat, err)
+				}
+			}
 			break
 		}
 		if want := 16; steps != want {
