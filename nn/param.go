@@ -21,6 +21,7 @@ type Param struct {
 	Grad   *tensor.Tensor // laid out like the value; nil until training begins
 
 	Prunable bool // a sparsifier may take weights away
+	Parts    int  // equal parts of the rows that are each made as sparse, the gates of a cell; 0 for one
 	NoDecay  bool // biases and norm parameters: weight decay leaves them alone
 	Uses     int  // output positions a sample at the last forward pass (1 for a linear layer)
 

@@ -17,7 +17,7 @@ func BenchmarkRigLUpdate(b *testing.B) {
 			rng := newRand(1)
 			ws := Weights([]*nn.Param{param("w", rng, c.m, c.k)})
 			g := param("g", rng, c.m, c.k).Dense.Data
-			r := &RigL{Rewiring: Rewiring{Sparsity: c.sparsity, Structure: Structure{c.rows}, Until: 1 << 30, Every: 1, Drop: ConstantDrop(0.3)}}
+			r := &RigL{Rewiring: Rewiring{Sparsity: c.sparsity, Structure: Structure{Rows: c.rows}, Until: 1 << 30, Every: 1, Drop: ConstantDrop(0.3)}}
 			if err := r.Begin(ws, rng); err != nil {
 				b.Fatal(err)
 			}

@@ -121,7 +121,9 @@ func (m gradual) step(step int, ws []Weight, rate score) []Change {
 		drop = lowestOfAll(pruned, rate, share*m.Sparsity, m.Structure.rows())
 	} else {
 		for i, w := range pruned {
-			if excess := m.excess(w, share*w.Target); excess > 0 {
+			if w.Parts > 1 || m.Structure.Cols > 1 {
+				drop[i] = lowestByPart(w, rate, share*w.Target, m.Structure)
+			} else if excess := m.excess(w, share*w.Target); excess > 0 {
 				drop[i] = lowest(masked(w.Param, m.Structure.rows()), rate, excess)
 			}
 		}

@@ -70,6 +70,7 @@ type Change struct {
 // value is unstructured.
 type Structure struct {
 	Rows int // of a block: 0 and 1 for single weights, 2, 4 or 16 for Rows×1
+	Cols int // gradual pruning: of a block; 0 for 1. Weights are stored as Rows×1 nevertheless
 }
 
 func (s Structure) rows() int { return max(s.Rows, 1) }

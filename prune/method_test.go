@@ -59,7 +59,7 @@ func TestStaticDrawsExactly(t *testing.T) {
 		for _, sparsity := range []float64{0.1, 0.5, 0.9, 0.999} {
 			ws := Weights([]*nn.Param{param("a", rng, 48, 37), {Name: "bias"}, param("b", rng, 32, 3, 3, 3)})
 			before := [][]float32{slices.Clone(ws[0].Dense.Data), slices.Clone(ws[1].Dense.Data)}
-			s := Static{sparsity, ERKPower(0.5), Structure{rows}}
+			s := Static{sparsity, ERKPower(0.5), Structure{Rows: rows}}
 			if err := s.Begin(ws, newRand(7)); err != nil {
 				t.Fatal(err)
 			}
@@ -211,7 +211,7 @@ func TestRigLAgainstReference(t *testing.T) {
 			M, K := matrixShape(p)
 			ws := Weights([]*nn.Param{p, param("free", rng, 3, 3)})
 			pin := func(name string) (float64, bool) { return 0, name == "free" }
-			r := &RigL{Rewiring: Rewiring{Sparsity: c.sparsity, Distribution: Pin(ERK, pin), Structure: Structure{c.rows}, Until: 10, Every: 1}}
+			r := &RigL{Rewiring: Rewiring{Sparsity: c.sparsity, Distribution: Pin(ERK, pin), Structure: Structure{Rows: c.rows}, Until: 10, Every: 1}}
 			if err := r.Begin(ws, newRand(9)); err != nil {
 				t.Fatal(err)
 			}
@@ -473,7 +473,7 @@ func TestMagnitude(t *testing.T) {
 		first, p := param("first", rng, 8, 8), param("w", rng, 64, 50)
 		original := slices.Clone(p.Dense.Data)
 		ws := Weights([]*nn.Param{first, p})
-		m := Magnitude{Sparsity: 0.95, Structure: Structure{rows}, Schedule: Cubic{From: 10, Until: 60, Every: 10}}
+		m := Magnitude{Sparsity: 0.95, Structure: Structure{Rows: rows}, Schedule: Cubic{From: 10, Until: 60, Every: 10}}
 		if err := m.Begin(ws, rng); err != nil {
 			t.Fatal(err)
 		}

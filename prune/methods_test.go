@@ -89,7 +89,7 @@ func TestSNFSGrowsByMeanGradient(t *testing.T) {
 		const M, K, steps = 32, 10, 7
 		rng := newRand(3)
 		ws := Weights([]*nn.Param{param("a", rng, M, K)})
-		s := &SNFS{Rewiring: Rewiring{Sparsity: 0.8, Until: 100, Every: steps, From: steps - 1, Drop: ConstantDrop(0.25), Structure: Structure{rows}, Distribution: Even}, Decay: 0.8}
+		s := &SNFS{Rewiring: Rewiring{Sparsity: 0.8, Until: 100, Every: steps, From: steps - 1, Drop: ConstantDrop(0.25), Structure: Structure{Rows: rows}, Distribution: Even}, Decay: 0.8}
 		if err := s.Begin(ws, rng); err != nil {
 			t.Fatal(err)
 		}
@@ -256,7 +256,7 @@ func TestGlobalMagnitude(t *testing.T) {
 			c.Dense.Data[i] *= 1e-3
 		}
 		ws := Weights([]*nn.Param{a, b, c})
-		m := Magnitude{Sparsity: 0.9, Distribution: Even, Structure: Structure{rows}, Global: true}
+		m := Magnitude{Sparsity: 0.9, Distribution: Even, Structure: Structure{Rows: rows}, Global: true}
 		if err := m.Begin(ws, rng); err != nil {
 			t.Fatal(err)
 		}
@@ -324,7 +324,7 @@ func TestGrowInit(t *testing.T) {
 		for _, sparsity := range []float64{0.2, 0.8} { // masked, sparse
 			rng := newRand(8)
 			ws := Weights([]*nn.Param{param("a", rng, 64, 100)})
-			r := &RigL{Rewiring: Rewiring{Sparsity: sparsity, Until: 10, Every: 1, Distribution: Even, Drop: ConstantDrop(0.3), Structure: Structure{4}}, Init: init}
+			r := &RigL{Rewiring: Rewiring{Sparsity: sparsity, Until: 10, Every: 1, Distribution: Even, Drop: ConstantDrop(0.3), Structure: Structure{Rows: 4}}, Init: init}
 			if err := r.Begin(ws, rng); err != nil {
 				t.Fatal(err)
 			}
@@ -354,7 +354,7 @@ func TestGrowAlongGradient(t *testing.T) {
 	}{{1, 0.8}, {4, 0.8}, {4, 0.2}} { // sparse, blocks, blocks under a mask
 		rng := newRand(9)
 		ws := Weights([]*nn.Param{param("a", rng, 64, 100)})
-		r := &RigL{Rewiring: Rewiring{Sparsity: c.sparsity, Until: 10, Every: 1, Distribution: Even, Drop: ConstantDrop(0.3), Structure: Structure{c.rows}}, GradientStep: 0.5}
+		r := &RigL{Rewiring: Rewiring{Sparsity: c.sparsity, Until: 10, Every: 1, Distribution: Even, Drop: ConstantDrop(0.3), Structure: Structure{Rows: c.rows}}, GradientStep: 0.5}
 		if err := r.Begin(ws, rng); err != nil {
 			t.Fatal(err)
 		}

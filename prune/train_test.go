@@ -104,8 +104,8 @@ func TestRigLFindsWhatMatters(t *testing.T) {
 			last := func(d Distribution) Distribution { // the readout stays dense
 				return Pin(d, func(name string) (float64, bool) { return 0, name == "2.weight" })
 			}
-			static, was := train(t, Static{Sparsity: c.sparsity, Distribution: last(ERK), Structure: Structure{c.rows}}, 1)
-			r := &RigL{Rewiring: Rewiring{Sparsity: c.sparsity, Distribution: last(ERK), Structure: Structure{c.rows}, Until: 450, Every: 15}}
+			static, was := train(t, Static{Sparsity: c.sparsity, Distribution: last(ERK), Structure: Structure{Rows: c.rows}}, 1)
+			r := &RigL{Rewiring: Rewiring{Sparsity: c.sparsity, Distribution: last(ERK), Structure: Structure{Rows: c.rows}, Until: 450, Every: 15}}
 			rigl, found := train(t, r, 1)
 			t.Logf("static %.3f with %d weights on the inputs that matter, RigL %.3f with %d", static, was, rigl, found)
 			if rigl < static+c.margin || found < was {

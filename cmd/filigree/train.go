@@ -11,21 +11,23 @@ import (
 
 	"github.com/seed073b5613/filigree/internal/parallel"
 	"github.com/seed073b5613/filigree/recipes/tasks"
+	"github.com/seed073b5613/filigree/recipes/vocoder"
 	"github.com/seed073b5613/filigree/recipes/voice"
 	"github.com/seed073b5613/filigree/train"
 )
 
 type trainCommand struct {
-	Digits     trainTask  `cmd:"" help:"LeNet-300-100 on digits drawn from a font; needs no download."`
-	MNIST      trainTask  `cmd:"" name:"mnist" help:"LeNet-300-100 on handwritten digits."`
-	CIFAR10    trainTask  `cmd:"" name:"cifar10" help:"Wide residual network on small photographs."`
-	Images     trainTask  `cmd:"" help:"MobileNet, or another network, on photographs in one folder a class."`
-	CharLM     trainTask  `cmd:"" name:"charlm" help:"Character model of gated recurrent units."`
-	WordLM     trainTask  `cmd:"" name:"wordlm" help:"Word model of LSTM layers."`
-	Translate  trainTask  `cmd:"" help:"Transformer on sentences and their translations."`
-	Recognizer trainTask  `cmd:"" help:"Phone recogniser on recordings and their texts."`
-	Voice      trainVoice `cmd:"" help:"A voice, from recordings of one speaker."`
-	Names      trainNames `cmd:"" name:"list-names" hidden:"" default:"withargs"`
+	Digits     trainTask    `cmd:"" help:"LeNet-300-100 on digits drawn from a font; needs no download."`
+	MNIST      trainTask    `cmd:"" name:"mnist" help:"LeNet-300-100 on handwritten digits."`
+	CIFAR10    trainTask    `cmd:"" name:"cifar10" help:"Wide residual network on small photographs."`
+	Images     trainTask    `cmd:"" help:"MobileNet, or another network, on photographs in one folder a class."`
+	CharLM     trainTask    `cmd:"" name:"charlm" help:"Character model of gated recurrent units."`
+	WordLM     trainTask    `cmd:"" name:"wordlm" help:"Word model of LSTM layers."`
+	Translate  trainTask    `cmd:"" help:"Transformer on sentences and their translations."`
+	Recognizer trainTask    `cmd:"" help:"Phone recogniser on recordings and their texts."`
+	Voice      trainVoice   `cmd:"" help:"A voice, from recordings of one speaker."`
+	Vocoder    trainVocoder `cmd:"" help:"A vocoder, which turns spectra into sound, from recordings of one speaker."`
+	Names      trainNames   `cmd:"" name:"list-names" hidden:"" default:"withargs"`
 }
 
 // newTrainCommand returns the command with each task's defaults in place.
@@ -38,7 +40,7 @@ func newTrainCommand() trainCommand {
 		}
 		t.name, t.Settings = name, task.Default
 	}
-	c.Voice.Settings = voice.Default
+	c.Voice.Settings, c.Vocoder.Settings = voice.Default, vocoder.Default
 	return c
 }
 

@@ -24,7 +24,13 @@ type Spec struct {
 	Features  int `json:"features"`  // values of a conditioning frame
 	Condition int `json:"condition"` // units of the conditioning layer
 	Hop       int `json:"hop"`       // samples of a frame
+
+	Around   int     `json:"around,omitempty"`   // frames on each side that the conditioning layer sees too
+	Emphasis float64 `json:"emphasis,omitempty"` // a of the signal x[i] - a·x[i-1] that is modelled
 }
+
+// Width returns the values that condition the samples of a frame: its own and those around it.
+func (s Spec) Width() int { return s.Features * (2*s.Around + 1) }
 
 // Model is a WaveRNN. The gates of Cell stand in the order r, u, e of [nn.GRU], with u in
 // the sense of its z: it multiplies the old state.
@@ -47,9 +53,12 @@ func New(s Spec, rng *rand.Rand) (*Model, error) {
 			return nil, fmt.Errorf("wavernn: %s %d: must be from 1 to %d", name, n, 1<<14)
 		}
 	}
+	if s.Around < 0 || s.Around > 16 || !(s.Emphasis >= 0 && s.Emphasis < 1) {
+		return nil, fmt.Errorf("wavernn: %d frames around, emphasis %g: must be from 0 to 16, and from 0 to below 1", s.Around, s.Emphasis)
+	}
 	H := s.Units
 	m := &Model{
-		Frames: nn.NewLinear(s.Features, s.Condition, rng),
+		Frames: nn.NewLinear(s.Width(), s.Condition, rng),
 		Cell:   nn.NewGRU(Scalars+s.Condition, H, rng),
 		O1:     nn.NewLinear(H/2, H/2, rng), O2: nn.NewLinear(H/2, kernel.Classes, rng),
 		O3: nn.NewLinear(H/2, H/2, rng), O4: nn.NewLinear(H/2, kernel.Classes, rng),
@@ -57,6 +66,7 @@ func New(s Spec, rng *rand.Rand) (*Model, error) {
 	}
 	m.Frames.Weight.Prunable, m.Cell.Input.Prunable = false, false
 	m.O2.Weight.Prunable, m.O4.Weight.Prunable = false, false
+	m.Cell.Recurrent.Recurrent.Parts = 3
 	m.Cell.Input.SetMasked(inputMask(H, Scalars+s.Condition))
 	return m, nil
 }
@@ -77,7 +87,7 @@ func inputMask(H, K int) *sparse.Mask {
 func (m *Model) Spec() Spec { return m.spec }
 
 // Forward returns the logits [256,T,B] of the coarse and the fine bytes of samples whose
-// scalars, from [Inputs], are [3,T,B], under frames [Features,F,B], where T is F·Hop. It
+// scalars, from [Inputs], are [3,T,B], under frames [Width,F,B], where T is F·Hop. It
 // panics on other shapes.
 func (m *Model) Forward(t *grad.Tape, frames *grad.Var, scalars *tensor.Tensor) (coarse, fine *grad.Var) {
 	fs, ss := frames.Value.Shape, scalars.Shape
@@ -148,8 +158,8 @@ func Split(s int16) (coarse, fine int) {
 // Join is the inverse of [Split].
 func Join(coarse, fine int) int16 { return int16(coarse<<8 + fine - 1<<15) }
 
-// scale maps a byte to [-1, 1].
-func scale(b int) float32 { return float32(b)/127.5 - 1 }
+// Scale maps a byte to [-1, 1].
+func Scale(b int) float32 { return float32(b)/127.5 - 1 }
 
 // Inputs returns the scalars [3,T,B] of B recordings of T samples each, and the classes of
 // their coarse and fine bytes, one a column. The sample before the first is silence.
@@ -163,7 +173,7 @@ func Inputs(recordings [][]int16) (scalars *tensor.Tensor, coarse, fine []int32)
 			c, f := Split(r[i])
 			at := i*B + b
 			coarse[at], fine[at] = int32(c), int32(f)
-			scalars.Data[at], scalars.Data[T*B+at], scalars.Data[2*T*B+at] = scale(c0), scale(f0), scale(c)
+			scalars.Data[at], scalars.Data[T*B+at], scalars.Data[2*T*B+at] = Scale(c0), Scale(f0), Scale(c)
 			c0, f0 = c, f
 		}
 	}

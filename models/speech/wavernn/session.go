@@ -61,7 +61,7 @@ func NewSession(m *Model, o Options) (*Session, error) {
 	for i := range s.states {
 		s.states[i] = make([]float32, H)
 	}
-	s.frames = kernel.NewCompact(values(m.Frames.Weight), m.spec.Condition, m.spec.Features, 16, 1, kernel.F32, m.Frames.Bias.Dense.Data)
+	s.frames = kernel.NewCompact(values(m.Frames.Weight), m.spec.Condition, m.spec.Width(), 16, 1, kernel.F32, m.Frames.Bias.Dense.Data)
 	for i, l := range []*nn.Linear{m.O1, m.O2, m.O3, m.O4} {
 		s.heads[i] = o.compact(l.Weight, values(l.Weight), l.Bias.Dense.Data)
 	}
@@ -119,13 +119,13 @@ func (s *Session) Reset(seed uint64) {
 	clear(s.states[0])
 	s.cell.State, s.cell.Next = s.states[0], s.states[1]
 	c, f := Split(0)
-	s.x = [Scalars]float32{scale(c), scale(f)}
+	s.x = [Scalars]float32{Scale(c), Scale(f)}
 	clear(s.features)
 	s.hold()
 }
 
-// Frame sets the conditioning of the samples that follow. It panics unless there are as many
-// features as the model has.
+// Frame sets the conditioning of the samples that follow: a frame and those around it. It
+// panics unless there are as many features as the width of the model's specification.
 func (s *Session) Frame(features []float32) {
 	s.frames.Multiply(s.features, features)
 	kernel.Tanh(s.features, s.features)
@@ -142,10 +142,10 @@ func (s *Session) Next() int16 {
 	s.x[2] = 0
 	s.cell.Gates(0, H/2, s.x)
 	c := s.class(0, s.cell.Next[:H/2])
-	s.x[2] = scale(c)
+	s.x[2] = Scale(c)
 	s.cell.Gates(H/2, H, s.x)
 	f := s.class(1, s.cell.Next[H/2:])
-	s.x[0], s.x[1] = s.x[2], scale(f)
+	s.x[0], s.x[1] = s.x[2], Scale(f)
 	s.cell.State, s.cell.Next = s.cell.Next, s.cell.State
 	return Join(c, f)
 }

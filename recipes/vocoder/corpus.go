@@ -1,0 +1,171 @@
+package vocoder
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/seed073b5613/filigree/audio"
+	"github.com/seed073b5613/filigree/data"
+	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/models/speech"
+	"github.com/seed073b5613/filigree/models/speech/wavernn"
+	"github.com/seed073b5613/filigree/tensor"
+)
+
+// heldEvery says that every so many clips, one is not trained on but scored.
+const heldEvery = 25
+
+// clip is a recording made ready for training.
+type clip struct {
+	pcm    []int16   // emphasised, 160 samples a frame
+	frames []float32 // [T, 80], normalised
+}
+
+// corpus is a voice's recordings.
+type corpus struct {
+	train, held []*clip
+	warnings    []string
+}
+
+// loading reads clips in parallel.
+type loading struct {
+	ctx      context.Context
+	emphasis float64
+	clips    []data.Clip
+	out      []*clip
+	errs     []error
+	done     func(n int)
+}
+
+// Run reads one clip.
+func (l *loading) Run(i int) {
+	if l.ctx.Err() != nil {
+		return
+	}
+	x, err := l.clips[i].Wave(speech.SampleRate)
+	if err != nil {
+		l.errs[i] = err
+		return
+	}
+	l.out[i] = newClip(x, l.emphasis)
+	l.done(i)
+}
+
+func newClip(x []float32, emphasis float64) *clip {
+	T := len(x) / speech.Hop
+	x = x[:T*speech.Hop]
+	mel := audio.VoiceMel()
+	c := &clip{frames: wavernn.Features(mel.Of(x), mel.Bands)[:T*mel.Bands], pcm: make([]int16, len(x))}
+	before := float32(0)
+	for i, v := range x {
+		c.pcm[i], _ = audio.Int16(v - float32(emphasis)*before)
+		before = v
+	}
+	return c
+}
+
+// openCorpus reads and levels the recordings of a folder, at most so many unless 0.
+func openCorpus(ctx context.Context, dir string, most int, emphasis float64, progress func(what string, done, of int)) (*corpus, error) {
+	list, err := data.OpenSpeech(dir)
+	if err != nil {
+		return nil, err
+	}
+	clips := list.Clips
+	if most > 0 {
+		clips = clips[:min(most, len(clips))]
+	}
+	n := len(clips)
+	l := &loading{ctx: ctx, emphasis: emphasis, clips: clips, out: make([]*clip, n), errs: make([]error, n)}
+	l.done = func(i int) { progress("recordings", i+1, n) }
+	parallel.Do(n, l)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	c := &corpus{warnings: list.Warnings}
+	for i, one := range l.out {
+		switch {
+		case l.errs[i] != nil:
+			c.warnings = append(c.warnings, l.errs[i].Error())
+		case len(one.pcm) < (cropFrames+1)*speech.Hop:
+			c.warnings = append(c.warnings, fmt.Sprintf("%s is shorter than %d ms", clips[i].ID, (cropFrames+1)*10))
+		case i%heldEvery == heldEvery-1:
+			c.held = append(c.held, one)
+		default:
+			c.train = append(c.train, one)
+		}
+	}
+	if len(c.train) == 0 || len(c.held) == 0 {
+		return nil, fmt.Errorf("vocoder: %d recordings to learn from and %d to measure by in %s: at least %d are needed", len(c.train), len(c.held), dir, heldEvery)
+	}
+	return c, nil
+}
+
+// cropFrames is the length of the pieces trained on: 960 samples, as the paper's.
+const cropFrames = 6
+
+// batch is pieces of recordings.
+type batch struct {
+	frames, scalars *tensor.Tensor
+	coarse, fine    []int32
+}
+
+// crops yields pieces of recordings from anywhere. Its binary form is its position.
+type crops struct {
+	clips  []*clip
+	spec   wavernn.Spec
+	size   int
+	random *rand.PCG
+
+	batch *batch
+	dummy *tensor.Tensor
+}
+
+func newCrops(clips []*clip, spec wavernn.Spec, size int, random *rand.PCG) *crops {
+	return &crops{clips: clips, spec: spec, size: size, random: random, dummy: tensor.New(1, 1)}
+}
+
+// Next makes the next batch. Clips are drawn by their length.
+func (s *crops) Next() (*tensor.Tensor, []int32) {
+	rng := rand.New(s.random)
+	const T = cropFrames * speech.Hop
+	W, B := s.spec.Width(), s.size
+	frames, cuts, before := tensor.New(W, cropFrames, B), make([][]int16, B), make([]int16, B)
+	column := make([]float32, W)
+	total := 0
+	for _, c := range s.clips {
+		total += len(c.pcm)
+	}
+	for b := range B {
+		at, i := rng.IntN(total), 0
+		for ; at >= len(s.clips[i].pcm); i++ {
+			at -= len(s.clips[i].pcm)
+		}
+		c := s.clips[i]
+		frame := min(at/speech.Hop, len(c.pcm)/speech.Hop-cropFrames)
+		at = frame * speech.Hop
+		cuts[b] = c.pcm[at : at+T]
+		if at > 0 {
+			before[b] = c.pcm[at-1]
+		}
+		for f := range cropFrames {
+			s.spec.Stack(column, c.frames, frame+f)
+			for k, v := range column {
+				frames.Data[(k*cropFrames+f)*B+b] = v
+			}
+		}
+	}
+	s.batch = &batch{frames: frames}
+	s.batch.scalars, s.batch.coarse, s.batch.fine = wavernn.Inputs(cuts)
+	for b, v := range before {
+		c, f := wavernn.Split(v)
+		s.batch.scalars.Data[b], s.batch.scalars.Data[T*B+b] = wavernn.Scale(c), wavernn.Scale(f)
+	}
+	return s.dummy, nil
+}
+
+// MarshalBinary returns the position.
+func (s *crops) MarshalBinary() ([]byte, error) { return s.random.MarshalBinary() }
+
+// UnmarshalBinary goes to a position.
+func (s *crops) UnmarshalBinary(b []byte) error { return s.random.UnmarshalBinary(b) }
