@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/flate"
 	_ "embed"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
@@ -31,16 +30,16 @@ func Known(s string) bool {
 	return ok
 }
 
-// blockWords is how many words follow each other before one is stored whole.
-const blockWords = 16
+// partWords is how many words are compressed together. Looking a word up unpacks its part.
+const partWords = 1024
 
-// dictionary holds words sorted by bytes. An entry is the length of the prefix shared with the
-// word before, the length and bytes of the rest, and the length and symbols of a pronunciation.
+// dictionary holds words sorted by bytes, in parts. Its file is the number of parts, the first word and the
+// size of each, and the parts, compressed. An entry of a part is the length of the prefix shared
+// with the word before, the length and bytes of the rest, and the length and symbols of a
+// pronunciation.
 type dictionary struct {
-	data   []byte
-	blocks []int32 // where each block of blockWords starts
-	heads  []string
-	words  int
+	heads []string // first words
+	parts []func() []byte
 }
 
 var embedded = sync.OnceValue(func() *dictionary {
@@ -52,44 +51,24 @@ var embedded = sync.OnceValue(func() *dictionary {
 })
 
 func openDictionary(file []byte) (*dictionary, error) {
-	data, err := io.ReadAll(flate.NewReader(bytes.NewReader(file)))
-	if err != nil {
-		return nil, fmt.Errorf("text: open dictionary: %w", err)
+	d := &dictionary{}
+	u := &unpacker{data: file}
+	var sizes []int
+	for n := u.number(1 << 16); n > 0 && u.err == nil; n-- {
+		d.heads = append(d.heads, string(u.take(u.number(1<<8))))
+		sizes = append(sizes, u.number(1<<24))
 	}
-	d := &dictionary{data: data}
-	for at := 0; at < len(data); d.words++ {
-		start := at
-		shared, rest, _, next, err := entry(data, at)
-		if err != nil {
-			return nil, err
-		}
-		if d.words%blockWords == 0 {
-			if shared != 0 {
-				return nil, fmt.Errorf("text: open dictionary: word %d is not stored whole", d.words)
-			}
-			d.blocks, d.heads = append(d.blocks, int32(start)), append(d.heads, string(rest))
-		}
-		at = next
+	for _, size := range sizes {
+		packed := u.take(size)
+		d.parts = append(d.parts, sync.OnceValue(func() []byte {
+			data, _ := io.ReadAll(flate.NewReader(bytes.NewReader(packed))) // what is broken has fewer words
+			return data
+		}))
+	}
+	if u.err != nil {
+		return nil, fmt.Errorf("text: open dictionary: %w", u.err)
 	}
 	return d, nil
-}
-
-// entry returns the parts of the entry at a place and the place of the next.
-func entry(data []byte, at int) (shared int, rest, phones []byte, next int, err error) {
-	s, n := binary.Uvarint(data[at:])
-	if n <= 0 {
-		return 0, nil, nil, 0, fmt.Errorf("text: open dictionary: cut short at byte %d", at)
-	}
-	at += n
-	for _, part := range []*[]byte{&rest, &phones} {
-		size, n := binary.Uvarint(data[at:])
-		if n <= 0 || size > uint64(len(data)-at-n) {
-			return 0, nil, nil, 0, fmt.Errorf("text: open dictionary: cut short at byte %d", at)
-		}
-		at += n
-		*part, at = data[at:at+int(size)], at+int(size)
-	}
-	return int(s), rest, phones, at, nil
 }
 
 // lookup returns the pronunciation of a lower-case word, nil where the dictionary has none.
@@ -98,20 +77,29 @@ func (d *dictionary) lookup(word string) []string {
 	if b < 0 {
 		return nil
 	}
+	u := &unpacker{data: d.parts[b]()}
 	var have []byte
-	for at, i := int(d.blocks[b]), 0; i < blockWords && at < len(d.data); i++ {
-		shared, rest, phones, next, _ := entry(d.data, at)
-		have = append(have[:shared], rest...)
-		if string(have) == word {
-			out := make([]string, len(phones))
-			for j, p := range phones {
-				out[j] = symbols[p]
-			}
-			return out
+	for u.at < len(u.data) {
+		shared := u.number(len(have))
+		have = append(have[:shared], u.take(u.number(1<<8))...)
+		phones := u.take(u.number(1 << 8))
+		if u.err != nil {
+			return nil
 		}
-		at = next
+		if string(have) == word {
+			return spelled(phones)
+		}
 	}
 	return nil
+}
+
+// spelled returns the symbols of numbered phonemes.
+func spelled(phones []byte) []string {
+	out := make([]string, len(phones))
+	for i, p := range phones {
+		out[i] = symbols[int(p)%len(symbols)]
+	}
+	return out
 }
 
 // Lookup returns the dictionary's pronunciation of a lower-case word, nil where it has none.

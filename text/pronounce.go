@@ -1,32 +1,51 @@
 package text
 
 import (
+	_ "embed"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Pronounce returns the phonemes of a lower-case word: the dictionary's, else those of the words
-// it is made of, else a guess from its letters. Words without an English letter are Unspoken.
+// it is made of, else what a network reads from its letters (see [Reader]). Words without an
+// English letter are Unspoken. The phonemes are not to be changed.
 func Pronounce(word string) ([]string, Source) {
+	if len(word) > longestWord {
+		r := pronounce(word)
+		return r.phonemes, r.source
+	}
+	r := pronounced.of(word, pronounce)
+	return r.phonemes, r.source
+}
+
+type reading struct {
+	phonemes []string
+	source   Source
+}
+
+var pronounced recent[reading]
+
+func pronounce(word string) reading {
 	if ps := Lookup(word); ps != nil {
-		return ps, FromDictionary
+		return reading{ps, FromDictionary}
 	}
 	bare := strings.Trim(word, "'")
 	if ps := Lookup(bare); ps != nil {
-		return ps, FromDictionary
+		return reading{ps, FromDictionary}
 	}
 	if len(bare) < 64 {
 		if ps := inflected(bare); ps != nil {
-			return ps, FromParts
+			return reading{ps, FromParts}
 		}
 	}
 	if ps := compound(bare); ps != nil {
-		return ps, FromParts
+		return reading{ps, FromParts}
 	}
-	if ps := guess(bare); len(ps) > 0 {
-		return ps, FromRules
+	if ps := embeddedReader().Read(accents.Replace(bare)); len(ps) > 0 {
+		return reading{ps, FromNetwork}
 	}
-	return nil, Unspoken
+	return reading{nil, Unspoken}
 }
 
 // inflected pronounces possessives, plurals, -ed and -ing of words in the dictionary.
@@ -100,55 +119,16 @@ func compound(w string) []string {
 	return nil
 }
 
-// graphemes are letters and the sounds guessed for them, longest first; vowels without stress.
-var graphemes = [][2]string{{"tion", "SH AH N"}, {"sion", "ZH AH N"}, {"ight", "AY T"}, {"eigh", "EY"}, {"ough", "AO"},
-	{"tch", "CH"}, {"dge", "JH"}, {"igh", "AY"}, {"sch", "SH"}, {"ch", "CH"}, {"sh", "SH"}, {"th", "TH"}, {"ph", "F"},
-	{"wh", "W"}, {"ck", "K"}, {"ng", "NG"}, {"qu", "K W"}, {"gh", "G"}, {"ee", "IY"}, {"ea", "IY"}, {"oo", "UW"},
-	{"ou", "AW"}, {"ow", "OW"}, {"oi", "OY"}, {"oy", "OY"}, {"ai", "EY"}, {"ay", "EY"}, {"au", "AO"}, {"aw", "AO"},
-	{"ie", "IY"}, {"ei", "AY"}, {"ew", "UW"}, {"oa", "OW"}, {"ar", "AA R"}, {"or", "AO R"}, {"er", "ER"}, {"ir", "ER"},
-	{"ur", "ER"}, {"ce", "S EH"}, {"ci", "S IH"}, {"cy", "S IY"}, {"ge", "JH EH"}, {"a", "AE"}, {"b", "B"}, {"c", "K"},
-	{"d", "D"}, {"e", "EH"}, {"f", "F"}, {"g", "G"}, {"h", "HH"}, {"i", "IH"}, {"j", "JH"}, {"k", "K"}, {"l", "L"},
-	{"m", "M"}, {"n", "N"}, {"o", "AA"}, {"p", "P"}, {"q", "K"}, {"r", "R"}, {"s", "S"}, {"t", "T"}, {"u", "AH"},
-	{"v", "V"}, {"w", "W"}, {"x", "K S"}, {"y", "IY"}, {"z", "Z"}}
+//go:embed letters.bin
+var readerFile []byte
 
-// guess reads letters from left to right and stresses the first vowel. It serves until a word
-// is put in the dictionary: most words it reads have at least one wrong sound.
-func guess(w string) []string {
-	var out []string
-	w = accents.Replace(w)
-	if len(w) > 3 && strings.HasSuffix(w, "e") && !strings.ContainsAny(w[len(w)-2:len(w)-1], "aeiou") {
-		w = w[:len(w)-1]
+var embeddedReader = sync.OnceValue(func() *Reader {
+	r, err := OpenReader(readerFile)
+	if err != nil {
+		panic(err) // the embedded file is part of the program; a test opens it
 	}
-	last := byte(0)
-	stressed := false
-next:
-	for w != "" {
-		if w[0] == last && !strings.ContainsRune("aeiou", rune(last)) {
-			w = w[1:] // a double consonant sounds once
-			continue
-		}
-		for _, g := range graphemes {
-			rest, ok := strings.CutPrefix(w, g[0])
-			if !ok {
-				continue
-			}
-			last, w = w[len(g[0])-1], rest
-			for _, p := range strings.Fields(g[1]) {
-				if strings.ContainsAny(p[:1], "AEIOU") {
-					if stressed {
-						p += "0"
-					} else {
-						p, stressed = p+"1", true
-					}
-				}
-				out = append(out, p)
-			}
-			continue next
-		}
-		w = w[1:]
-	}
-	return out
-}
+	return r
+})
 
 var accents = strings.NewReplacer("á", "a", "à", "a", "â", "a", "ä", "a", "ã", "a", "å", "a", "ç", "c", "é", "e", "è", "e",
 	"ê", "e", "ë", "e", "í", "i", "ï", "i", "î", "i", "ñ", "n", "ó", "o", "ô", "o", "ö", "o", "ø", "o", "ú", "u", "û", "u",

@@ -23,7 +23,7 @@ const (
 	FromDictionary Source = "dictionary"
 	FromParts      Source = "parts"   // a plural, possessive or compound of words in the dictionary
 	FromLetter     Source = "letter"  // the name of a letter
-	FromRules      Source = "rules"   // guessed by letter-to-sound rules
+	FromNetwork    Source = "network" // read from its letters by a network
 	FromCaller     Source = "inline"  // {HH AH0 L OW1}
 	Unspoken       Source = "unknown" // nothing to say: letters that are not English
 )

@@ -171,7 +171,7 @@ func TestArcticSentences(t *testing.T) {
 			if len(w.Phonemes) == 0 {
 				t.Errorf("%s has no phonemes", w.Text)
 			}
-			if w.Source == FromRules {
+			if w.Source == FromNetwork {
 				guessed = append(guessed, w.Text)
 			}
 		}
@@ -200,23 +200,61 @@ func FuzzAnalyze(f *testing.F) {
 	})
 }
 
-// The rules are a stopgap; this keeps what the documentation says of them true.
-func TestGuessedWords(t *testing.T) {
-	words, phones := entries(t)
-	right, n := 0, 0
-	for i := 13; i < len(words); i += 27 {
-		w := words[i]
-		if strings.ContainsAny(w, "'().-") {
-			continue
-		}
-		n++
-		if slices.Equal(guess(w), phones[w]) {
-			right++
+// Words no dictionary has are read by the network, accents aside.
+func TestUnknownWords(t *testing.T) {
+	for word, want := range map[string]string{
+		"blicket": "B L IH1 K AH0 T", "zorp": "Z AO1 R P", "glimp": "G L IH1 M P", "fralling": "F R AO1 L IH0 NG",
+	} {
+		got, source := Pronounce(word)
+		if strings.Join(got, " ") != want || source != FromNetwork {
+			t.Errorf("%s: %v from %s, want %s", word, got, source, want)
 		}
 	}
-	t.Logf("%d of %d words right", right, n)
-	if right*100 < n*10 {
-		t.Errorf("%d of %d words right", right, n)
+	plain, _ := Pronounce("blorene")
+	if accented, _ := Pronounce("blorêne"); !slices.Equal(plain, accented) || plain == nil {
+		t.Errorf("with an accent %v, without %v", accented, plain)
+	}
+	if got, source := Pronounce("жук"); source != Unspoken {
+		t.Errorf("%v from %s", got, source)
+	}
+	if got := embeddedReader().Read(strings.Repeat("abcdefghij", 1000)); len(got) < 5000 || len(got) > 20000 {
+		t.Errorf("10,000 letters sound as %d phonemes", len(got))
+	}
+}
+
+// What is cut short or changed is an error or reads as something, never a crash.
+func FuzzOpenReader(f *testing.F) {
+	m := func(M, K int) Matrix {
+		w := Matrix{M, K, make([]float32, M*K)}
+		for i := range w.Values {
+			w.Values[i] = float32(i%5) - 2
+		}
+		return w
+	}
+	v := func(n int) []float32 { return make([]float32, n) }
+	cell := func(C, H int) Cell { return Cell{m(3*H, C), m(3*H, H), v(3 * H), v(H)} }
+	good := PackReader(ReaderFile{Alphabet: "ab", Chunks: []string{"", "B", "K S"}, Letters: m(2, 2), Before: m(4, 2),
+		Ahead: cell(2, 3), Back: cell(2, 3), Decoder: cell(8, 2), Out: m(3, 2), OutBias: v(3)})
+	if r, err := OpenReader(good); err != nil || len(r.Read("abba")) > 8 {
+		f.Fatal(err)
+	}
+	if _, err := OpenReader(readerFile[:len(readerFile)/2]); err == nil {
+		f.Error("half of the embedded network opens")
+	}
+	f.Add(good)
+	f.Add(good[:len(good)-4])
+	f.Add([]byte(readerMagic))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if r, err := OpenReader(file); err == nil && len(file) < 1<<12 {
+			r.Read("abba")
+		}
+	})
+}
+
+func BenchmarkRead(b *testing.B) {
+	r := embeddedReader()
+	for b.Loop() {
+		r.Read("bricolage")
 	}
 }
 

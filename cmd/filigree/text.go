@@ -76,7 +76,7 @@ func phrases(s text.Sentence) string {
 			b.WriteString("  ")
 		}
 		b.WriteString(strings.Join(w.Phonemes, " "))
-		if w.Source == text.FromRules {
+		if w.Source == text.FromNetwork {
 			b.WriteString("*")
 		}
 		if w.After == text.PhraseBreak {

@@ -71,7 +71,7 @@ type model struct {
 }
 
 // tasks are all that can be trained, in the order of the list.
-var tasks = slices.Concat(visionTasks, imageTasks, textTasks, translateTasks, speechTasks)
+var tasks = slices.Concat(visionTasks, imageTasks, textTasks, translateTasks, speechTasks, letterTasks)
 
 // Tasks lists what can be trained.
 func Tasks() []Task { return slices.Clone(tasks) }
