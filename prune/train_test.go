@@ -99,7 +99,7 @@ func TestRigLFindsWhatMatters(t *testing.T) {
 		rows     int
 		sparsity float64
 		margin   float64
-	}{{1, 0.99, 0.2}, {4, 0.9, 0.1}, {1, 0.3, 0}} {
+	}{{1, 0.99, 0.2}, {4, 0.9, 0.1}, {1, 0.3, -0.02}} { // where 70 % of the weights exist, chance finds them too
 		t.Run(fmt.Sprintf("%dx1 %v", c.rows, c.sparsity), func(t *testing.T) {
 			last := func(d Distribution) Distribution { // the readout stays dense
 				return Pin(d, func(name string) (float64, bool) { return 0, name == "2.weight" })

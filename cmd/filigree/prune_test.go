@@ -20,15 +20,15 @@ func TestPruneAndCompare(t *testing.T) {
 	}
 	must(strings.Join(small, " ") + " --method dense --run dense")
 	for _, c := range []struct {
-		args     string
-		nonzeros float64
+		args      string
+		low, high float64 // blocks at the lower edge of 10 rows hold 2 weights, and which stay depends on rounding
 	}{
-		{"prune dense --sparsity 0.8 --json", 53240},
-		{"prune dense --sparsity 0.8 --block 4x1 --distribution even -o blocks.safetensors --json", 53276},
-		{"prune blocks.safetensors --method random --sparsity 0.9 --distribution erk -o random.safetensors --json", 26621},
+		{"prune dense --sparsity 0.8 --json", 53240, 53240},
+		{"prune dense --sparsity 0.8 --block 4x1 --distribution even -o blocks.safetensors --json", 53220, 53300},
+		{"prune blocks.safetensors --method random --sparsity 0.9 --distribution erk -o random.safetensors --json", 26621, 26621},
 	} {
-		if v := lastObject(t, must(c.args)); v["nonzeros"] != c.nonzeros {
-			t.Errorf("%s: %v weights, want %v", c.args, v["nonzeros"], c.nonzeros)
+		if n := lastObject(t, must(c.args))["nonzeros"].(float64); n < c.low || n > c.high {
+			t.Errorf("%s: %v weights, want %v to %v", c.args, n, c.low, c.high)
 		}
 	}
 	dense := lastObject(t, must("eval dense --json"))["test_accuracy"].(float64)
