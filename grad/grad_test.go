@@ -180,6 +180,21 @@ var opCases = []opCase{
 		return Add(t, Rows(t, in[0], 1, 3), Rows(t, in[0], 2, 4))
 	})},
 	interpolationCase(0), interpolationCase(3),
+	{"interpolation", [][]int{{3, 2, 4}}, plain(func(t *Tape, in []*Var) *Var {
+		lengths := &Var{Value: tensor.Of([]float32{1, 2, 0, 2, 3, 1, 1, 2}, 1, 2, 4)}
+		return InterpolateFrom(t, in[0], lengths, 2.5, []int{1, 4}, 5)
+	})},
+	{"softDTW", [][]int{{2, 3, 4}}, plain(func(t *Tape, in []*Var) *Var {
+		target := tensor.New(2, 3, 5)
+		for i := range target.Data {
+			target.Data[i] = float32(math.Sin(float64(5 * i)))
+		}
+		return Add(t, SoftDTW(t, in[0], target, 0.3, 0.5), SoftDTW(t, Square(t, in[0]), target, 1, 0.1))
+	})},
+	{"muLaw", [][]int{{4, 5}}, plain(func(t *Tape, in []*Var) *Var {
+		x := Tanh(t, in[0])
+		return Add(t, MuLaw(t, x, 7), FromMuLaw(t, x, 31))
+	})},
 	{"magnitude", [][]int{{1, 2, 9}}, plain(func(t *Tape, in []*Var) *Var { return Magnitude(t, in[0], testFrames, 4) })},
 	{"inverseSTFT", [][]int{{5, 2, 3}, {5, 2, 3}}, plain(func(t *Tape, in []*Var) *Var {
 		cos, sin := make([]float32, 30), make([]float32, 30)

@@ -18,7 +18,8 @@ const negligible = 40
 type interpolation struct {
 	h, lengths, out *Var
 	sigma2          float32
-	offset, S       int
+	offsets         []int // [B]
+	S               int
 
 	centres []float64 // [B, N]
 	live    []int32   // tokens of some length, in their order
@@ -42,6 +43,19 @@ type interpolation struct {
 // have no part in it; an element without any other has frames of zeros. Gradients go to h and to lengths. It
 // panics on lengths below 0.
 func Interpolate(t *Tape, h, lengths *Var, sigma2 float32, offset, S int) *Var {
+	return interpolate(t, h, lengths, sigma2, offset, nil, S)
+}
+
+// InterpolateFrom is [Interpolate] with an offset for each batch element: windows of longer
+// utterances.
+func InterpolateFrom(t *Tape, h, lengths *Var, sigma2 float32, offsets []int, S int) *Var {
+	if s := h.Value.Shape; len(s) != 3 || len(offsets) != s[1] {
+		panic(fmt.Sprintf("grad: InterpolateFrom: h is %v, %d offsets", s, len(offsets)))
+	}
+	return interpolate(t, h, lengths, sigma2, 0, offsets, S)
+}
+
+func interpolate(t *Tape, h, lengths *Var, sigma2 float32, offset int, offsets []int, S int) *Var {
 	s, l := h.Value.Shape, lengths.Value.Shape
 	if len(s) != 3 || len(l) != 3 || l[0] != 1 || l[1] != s[1] || l[2] != s[2] {
 		panic(fmt.Sprintf("grad: Interpolate: h is %v, lengths are %v", s, l))
@@ -54,7 +68,11 @@ func Interpolate(t *Tape, h, lengths *Var, sigma2 float32, offset, S int) *Var {
 	} else {
 		o = new(interpolation)
 	}
-	o.h, o.lengths, o.out, o.sigma2, o.offset, o.S, o.grad = h, lengths, out, sigma2, offset, S, false
+	o.h, o.lengths, o.out, o.sigma2, o.S, o.grad = h, lengths, out, sigma2, S, false
+	o.offsets = append(o.offsets[:0], offsets...)
+	for len(o.offsets) < s[1] {
+		o.offsets = append(o.offsets, offset)
+	}
 	o.weigh()
 	parallel.Do(s[0], o)
 	return out
@@ -79,7 +97,7 @@ func (o *interpolation) weigh() {
 		}
 		o.begins = append(o.begins, int32(len(o.live)))
 		for s := range o.S {
-			o.frame(b, float64(s+o.offset))
+			o.frame(b, float64(s+o.offsets[b]))
 		}
 	}
 }
@@ -150,7 +168,7 @@ func (o *interpolation) column(c, b, s int, tokens []int32, w []float32) {
 			o.dh[(c*B+b)*N+n] += w * g
 		}
 		if o.dc != nil {
-			d := float64(s+o.offset) - o.centres[b*N+n]
+			d := float64(s+o.offsets[b]) - o.centres[b*N+n]
 			o.dc[(c*B+b)*N+n] += 2 / float64(o.sigma2) * float64(w) * d * float64(g) * float64(o.h.Value.Data[(c*B+b)*N+n]-a)
 		}
 	}

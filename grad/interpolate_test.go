@@ -70,3 +70,46 @@ func TestInterpolateProperties(t *testing.T) {
 		}
 	}
 }
+
+// A window from an offset is a slice of the whole, each element's its own; speaking slower
+// moves every middle by the same factor.
+func TestInterpolateFrom(t *testing.T) {
+	var no *Tape
+	h := &Var{Value: tensor.Of([]float32{1, -2, 0.5, 3, 2, 4, -1, 0}, 1, 2, 4)}
+	lengths := &Var{Value: tensor.Of([]float32{3, 5.5, 0, 2, 4, 4, 4, 4}, 1, 2, 4)}
+	whole := Interpolate(no, h, lengths, 2.5, 0, 16).Value.Data
+	part := InterpolateFrom(no, h, lengths, 2.5, []int{2, 7}, 6).Value.Data
+	for b, at := range []int{2, 7} {
+		for s := range 6 {
+			if part[b*6+s] != whole[b*16+at+s] {
+				t.Errorf("element %d, frame %d: %g, want %g", b, s, part[b*6+s], whole[b*16+at+s])
+			}
+		}
+	}
+	slow := &Var{Value: tensor.Of([]float32{9, 16.5, 0, 6, 12, 12, 12, 12}, 1, 2, 4)}
+	for i, v := range Interpolate(no, h, slow, 2.5*9, 0, 48).Value.Data {
+		if i%3 == 0 && math.Abs(float64(v-whole[i/3])) > 1e-5 {
+			t.Errorf("three times slower, frame %d: %g, want %g", i, v, whole[i/3])
+		}
+	}
+}
+
+// The logarithm of the ratio of two weights is (c_n - c_m)(2t - c_n - c_m)/sigma².
+func TestInterpolateRatios(t *testing.T) {
+	const d = 4
+	for s := range 3 * d {
+		w := interpolated([]float32{1, 0, 0, 0, 1, 0, 0, 0, 1}, []float32{d, d, d}, 3, 10, s, 1)
+		if sum := w[0] + w[1] + w[2]; math.Abs(float64(sum)-1) > 1e-6 {
+			t.Errorf("frame %d: weights sum to %g", s, sum)
+		}
+		for n := range 3 {
+			for m := range n {
+				cn, cm := (float64(n)+0.5)*d, (float64(m)+0.5)*d
+				got := math.Log(float64(w[n]) / float64(w[m]))
+				if want := (cn - cm) * (2*float64(s) - cn - cm) / 10; math.Abs(got-want) > 1e-4 {
+					t.Errorf("frame %d, tokens %d and %d: %g, want %g", s, n, m, got, want)
+				}
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package nn_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/seed073b5613/filigree/grad"
@@ -71,5 +72,27 @@ func TestLearns(t *testing.T) {
 				t.Errorf("%d weights exist, mask has %d", first.Weight.NNZ(), mask.NNZ())
 			}
 		})
+	}
+}
+
+// A frozen layer hands gradients on and has none.
+func TestFrozen(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	a, b := nn.NewLinear(3, 4, rng), nn.NewLinear(4, 1, rng)
+	x := tensor.Of([]float32{1, 2, 3}, 3, 1)
+	tape := &grad.Tape{}
+	step := func() {
+		tape.Reset()
+		tape.Backward(b.Forward(tape, grad.Tanh(tape, a.Forward(tape, tape.Input(x)))))
+	}
+	step()
+	want := slices.Clone(a.Weight.Grad.Data)
+	for _, p := range nn.Params(b) {
+		p.Frozen, p.Grad = true, nil
+	}
+	nn.ZeroGrads(nn.Params(a))
+	step()
+	if b.Weight.Grad != nil || b.Bias.Grad != nil || !slices.Equal(a.Weight.Grad.Data, want) {
+		t.Errorf("gradients %v and %v, want those of an unfrozen layer, %v, and none", a.Weight.Grad.Data, b.Weight.Grad, want)
 	}
 }

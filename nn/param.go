@@ -22,6 +22,7 @@ type Param struct {
 
 	Prunable bool // a sparsifier may take weights away
 	Parts    int  // equal parts of the rows that are each made as sparse, the gates of a cell; 0 for one
+	Frozen   bool // gets no gradient for now; what is before it in the network does, through it
 	NoDecay  bool // biases and norm parameters: weight decay leaves them alone
 	Uses     int  // output positions a sample at the last forward pass (1 for a linear layer)
 
@@ -204,7 +205,7 @@ func (p *Param) values() []float32 {
 
 // gradFor returns the gradient to add to, nil where none is wanted.
 func (p *Param) gradFor(t *grad.Tape) []float32 {
-	if p == nil || !t.Training() {
+	if p == nil || p.Frozen || !t.Training() {
 		return nil
 	}
 	p.NeedGrad()
