@@ -117,6 +117,39 @@ func interpolationCase(offset int) opCase {
 	})}
 }
 
+func condNormCase(relu bool, mask []float32) opCase {
+	return opCase{"condNorm", [][]int{{3, 2, 4}, {3, 2}, {3, 2}}, func(rng *rand.Rand) (func(*Tape, []*Var) *Var, []Slot) {
+		n := &CondNorm{Mean: make([]float32, 3), Var: make([]float32, 3), Momentum: 0.1, Eps: 1e-2, ReLU: relu}
+		return func(t *Tape, in []*Var) *Var {
+			shift := in[2]
+			if relu { // all far from the kink, on both sides of it
+				shift = ScaleShift(t, shift, 0.1, []float32{9, -9, 9})
+			}
+			return Add(t, CondBatchNorm(t, in[0], in[1], shift, n, mask), CondBatchNorm(t, in[0], in[1], shift, n, mask))
+		}, nil
+	}}
+}
+
+// spectralCase holds the vectors where power iterations end: only there are the differences
+// those of constant vectors.
+func spectralCase(kind string) opCase {
+	return opCase{"spectral", [][]int{{7, 2, 5}}, func(rng *rand.Rand) (func(*Tape, []*Var) *Var, []Slot) {
+		w, slot := weight(rng, kind, 8, 7)
+		bias, dbias := normal(rng, 8), make([]float32, 8)
+		u := normal(rng, 8)
+		settle := func() {
+			v := make([]float32, 7)
+			for range 300 {
+				w.PowerStep(u, v, false)
+			}
+		}
+		return func(t *Tape, in []*Var) *Var {
+			settle()
+			return Spectral(t, Linear(t, in[0], w, nil, nil), w, u, true, bias, dbias)
+		}, []Slot{slot, {"bias", bias, dbias}}
+	}}
+}
+
 var testFrames = kernel.Frames{Size: 8, Hop: 3, Before: 4, Window: []float32{0.1, 0.4, 0.8, 1, 1, 0.9, 0.5, 0.2}}
 
 var opCases = []opCase{
@@ -234,6 +267,18 @@ var opCases = []opCase{
 			}
 		}, in[0])
 	})},
+	condNormCase(false, nil), condNormCase(true, nil), condNormCase(false, []float32{1, 1, 1, 0, 1, 1, 0, 0}), condNormCase(true, []float32{1, 1, 1, 0, 1, 1, 1, 1}),
+	spectralCase("dense"), spectralCase("sparse"), spectralCase("block"),
+	{"upsample", [][]int{{3, 2, 4}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, Upsample(t, in[0], 3), Upsample(t, in[0], 3)) })},
+	{"downsample", [][]int{{3, 2, 6}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, Downsample(t, in[0], 3), Downsample(t, in[0], 3)) })},
+	{"spaceToDepth", [][]int{{2, 2, 6}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, SpaceToDepth(t, in[0], 3), SpaceToDepth(t, in[0], 3)) })},
+	{"expand", [][]int{{1, 2, 4}}, plain(func(t *Tape, in []*Var) *Var {
+		return Add(t, MuLawExpand(t, Tanh(t, in[0]), 255), MuLawExpand(t, in[0], 3))
+	})},
+	distanceCase(MeanProduct, []float32{1, 0, 0.5, 2}),
+	distanceCase(func(t *Tape, x *Var, _, weight []float32) *Var {
+		return Hinge(t, x, []float32{1, -1, 1, -1, -1, 1, 1, 1, -1, 1, 1, -1}, weight)
+	}, nil),
 }
 
 func TestGradients(t *testing.T) {

@@ -33,6 +33,16 @@ func logistic(x, y float32) (float32, float32) {
 	return max(x, 0) - x*y + float32(math.Log1p(e)), float32(p) - y
 }
 
+// hinge is what x lacks of 1 on the side y says, 1 or -1.
+func hinge(x, y float32) (float32, float32) {
+	if m := 1 - y*x; m > 0 {
+		return m, -y
+	}
+	return 0, 0
+}
+
+func times(x, y float32) (float32, float32) { return x * y, y }
+
 type distance struct {
 	x, out *Var
 	slopes []float32
@@ -54,6 +64,17 @@ func L2(t *Tape, x *Var, target, weight []float32) *Var {
 // the logistic function of x.
 func Logistic(t *Tape, x *Var, target, weight []float32) *Var {
 	return mean(t, "Logistic", logistic, x, target, weight)
+}
+
+// Hinge is [L1] with max(0, 1 - target·x): the target is 1 for what a discriminator is to
+// score above 1, -1 for what it is to score below -1 (Lim and Ye 2017, arXiv:1705.02894).
+func Hinge(t *Tape, x *Var, target, weight []float32) *Var {
+	return mean(t, "Hinge", hinge, x, target, weight)
+}
+
+// MeanProduct is [L1] with target·x: targets of -1 make a high score a low loss.
+func MeanProduct(t *Tape, x *Var, target, weight []float32) *Var {
+	return mean(t, "MeanProduct", times, x, target, weight)
 }
 
 func mean(t *Tape, op string, f measure, x *Var, target, weight []float32) *Var {

@@ -190,6 +190,17 @@ func BatchNormBackward(M, N int, X, Y, dY, mean, invstd, gamma []float32, relu, 
 	t.put()
 }
 
+// RowGrads computes dX = a·g + b·X + c for each row of X [M,N], added where acc is true, with
+// g = dY, or where relu is true dY at the elements of Y above 0: the last step of the gradient
+// of a norm whose factors depend on more than one row.
+func RowGrads(M, N int, X, Y, dY, a, b, c []float32, relu, acc bool, dX []float32) {
+	t := normTasks.Get().(*normTask)
+	t.op, t.N, t.x, t.y, t.dy, t.relu = normGradX, N, X[:M*N], Y[:M*N], dY[:M*N], relu
+	t.dx, t.acc, t.scale, t.shift, t.constant = dX[:M*N], acc, a, b, c
+	t.run(M)
+	t.put()
+}
+
 var normFactors = sync.Pool{New: func() any { return new([3][]float32) }}
 
 // InvSqrt computes dst = 1/√(x + eps).

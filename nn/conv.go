@@ -34,7 +34,7 @@ func (l *Conv2D) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
 	s := l.Weight.Shape
 	shape := kernel.Conv{M: s[0], C: s[1], KH: s[2], KW: s[3],
 		StrideH: l.Stride, StrideW: l.Stride, PadH: l.Pad, PadW: l.Pad}
-	y := grad.Conv2D(t, x, l.Weight.bound(t), l.Bias.values(), l.Bias.gradFor(t), shape)
+	y := l.Weight.product(t, l.Bias, func(w *grad.Weight, bias, dbias []float32) *grad.Var { return grad.Conv2D(t, x, w, bias, dbias, shape) })
 	l.Weight.Uses = y.Value.Shape[2] * y.Value.Shape[3]
 	return l.Weight.perturbed(t, x, y, func(x *grad.Var, w *grad.Weight) *grad.Var { return grad.Conv2D(t, x, w, nil, nil, shape) })
 }
@@ -65,7 +65,7 @@ func NewConv1D(C, M, size, stride, pad, dilation int, rng *rand.Rand) *Conv1D {
 func (l *Conv1D) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
 	s := l.Weight.Shape
 	shape := kernel.Conv{M: s[0], C: s[1], KH: 1, KW: s[2], StrideW: l.Stride, PadW: l.Pad, DilationW: l.Dilation}
-	y := grad.Conv1D(t, x, l.Weight.bound(t), l.Bias.values(), l.Bias.gradFor(t), shape)
+	y := l.Weight.product(t, l.Bias, func(w *grad.Weight, bias, dbias []float32) *grad.Var { return grad.Conv1D(t, x, w, bias, dbias, shape) })
 	l.Weight.Uses = y.Value.Shape[2]
 	return y
 }

@@ -53,6 +53,6 @@ func (l *Linear) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
 	if s := x.Value.Shape; len(s) == 3 {
 		l.Weight.Uses = s[1] // times of a sequence
 	}
-	y := grad.Linear(t, x, l.Weight.bound(t), l.Bias.values(), l.Bias.gradFor(t))
+	y := l.Weight.product(t, l.Bias, func(w *grad.Weight, bias, dbias []float32) *grad.Var { return grad.Linear(t, x, w, bias, dbias) })
 	return l.Weight.perturbed(t, x, y, func(x *grad.Var, w *grad.Weight) *grad.Var { return grad.Linear(t, x, w, nil, nil) })
 }

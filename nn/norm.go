@@ -35,3 +35,38 @@ func (l *BatchNorm) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
 		Mean: l.Mean.Data, Var: l.Var.Data, Momentum: l.Momentum, Eps: l.Eps, ReLU: l.ReLU}
 	return grad.BatchNorm(t, x, &l.state)
 }
+
+// CondBatchNorm is a batch norm over batch and time of x [C, B, T] whose gain and shift are
+// linear maps of a condition z [Z, B], one column for each element of the batch:
+//
+//	y = (1 + Gain(z))·(x - mean)/√(var + Eps) + Shift(z),   and max(y, 0) where ReLU is set
+//
+// (de Vries et al. 2017; GAN-TTS, arXiv:1909.11646, section 3.1). Both maps start at zero, so
+// that the layer starts as plain batch norm.
+type CondBatchNorm struct {
+	Gain, Shift *Linear // [C, Z]
+	Mean, Var   *Buffer // running statistics
+	Momentum    float32 // share of a batch in them, 0.1 by default
+	Eps         float32
+	ReLU        bool
+
+	state grad.CondNorm
+}
+
+// NewCondBatchNorm returns a conditional batch norm of C channels for conditions of Z values.
+func NewCondBatchNorm(C, Z int, relu bool) *CondBatchNorm {
+	l := &CondBatchNorm{Gain: NewLinear(Z, C, nil), Shift: NewLinear(Z, C, nil), Momentum: 0.1, Eps: 1e-5, ReLU: relu,
+		Mean: &Buffer{Data: make([]float32, C)}, Var: &Buffer{Data: make([]float32, C)}}
+	for i := range C {
+		l.Var.Data[i] = 1
+	}
+	l.Gain.Weight.Prunable, l.Shift.Weight.Prunable = false, false // run once a clip
+	return l
+}
+
+// Forward returns y, of the shape of x. mask, nil for none, is 0 in columns [B, T] of padding:
+// they have no part in the statistics, and y is 0 there.
+func (l *CondBatchNorm) Forward(t *grad.Tape, x, z *grad.Var, mask []float32) *grad.Var {
+	l.state = grad.CondNorm{Mean: l.Mean.Data, Var: l.Var.Data, Momentum: l.Momentum, Eps: l.Eps, ReLU: l.ReLU}
+	return grad.CondBatchNorm(t, x, l.Gain.Forward(t, z), l.Shift.Forward(t, z), &l.state, mask)
+}
