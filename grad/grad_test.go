@@ -272,9 +272,6 @@ var opCases = []opCase{
 	{"upsample", [][]int{{3, 2, 4}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, Upsample(t, in[0], 3), Upsample(t, in[0], 3)) })},
 	{"downsample", [][]int{{3, 2, 6}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, Downsample(t, in[0], 3), Downsample(t, in[0], 3)) })},
 	{"spaceToDepth", [][]int{{2, 2, 6}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, SpaceToDepth(t, in[0], 3), SpaceToDepth(t, in[0], 3)) })},
-	{"expand", [][]int{{1, 2, 4}}, plain(func(t *Tape, in []*Var) *Var {
-		return Add(t, MuLawExpand(t, Tanh(t, in[0]), 255), MuLawExpand(t, in[0], 3))
-	})},
 	distanceCase(MeanProduct, []float32{1, 0, 0.5, 2}),
 	distanceCase(func(t *Tape, x *Var, _, weight []float32) *Var {
 		return Hinge(t, x, []float32{1, -1, 1, -1, -1, 1, 1, 1, -1, 1, 1, -1}, weight)

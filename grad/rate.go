@@ -1,11 +1,6 @@
 package grad
 
-import (
-	"fmt"
-	"math"
-
-	"github.com/seed073b5613/filigree/kernel"
-)
+import "fmt"
 
 // timed panics unless x is [C, B, T].
 func timed(op string, x *Var) (C, B, T int) {
@@ -157,45 +152,4 @@ func (o *spaceToDepth) back(t *Tape) {
 func TimeMean(t *Tape, x *Var) *Var {
 	C, B, T := timed("TimeMean", x)
 	return GlobalAvgPool(t, Reshape(t, x, C, B, 1, T))
-}
-
-type expand struct {
-	x, out *Var
-	slopes []float32
-}
-
-// MuLawExpand undoes the continuous mu law, sign(x)·((1 + mu)^|x| - 1)/mu: companded samples
-// in -1 to 1 become a waveform.
-func MuLawExpand(t *Tape, x *Var, mu float64) *Var {
-	out := t.newLike(x.Value.Rows(), x)
-	y, slopes := out.Value.Data, t.buffer(len(x.Value.Data))
-	rate := float32(math.Log1p(mu))
-	for i, v := range x.Value.Data {
-		slopes[i] = rate * max(v, -v)
-	}
-	kernel.Exp(slopes, slopes)
-	for i, v := range x.Value.Data {
-		m := (slopes[i] - 1) / float32(mu)
-		if v < 0 {
-			m = -m
-		}
-		y[i] = m
-		slopes[i] *= rate / float32(mu)
-	}
-	if t.wants(x) {
-		out.wanted = true
-		*next[expand](t) = expand{x, out, slopes}
-	}
-	return out
-}
-
-func (o *expand) outs() *Var { return o.out }
-
-func (o *expand) back(t *Tape) {
-	dx, acc := t.GradOf(o.x)
-	if acc {
-		kernel.MulAdd(dx, o.out.Grad.Data, o.slopes)
-		return
-	}
-	kernel.Mul(dx, o.out.Grad.Data, o.slopes)
 }

@@ -32,7 +32,6 @@ type Param struct {
 	Variance *Variance
 
 	Spectral *Spectral // the weight is used divided by its largest singular value; nil for as it is
-	Frozen   bool      // training leaves the parameter alone: it gets no gradient
 
 	// Scan, while set, makes Backward hand over the gradient as if all weights
 	// existed: blocks of whole rows, g valid during the call only.
