@@ -34,10 +34,10 @@ type utterances struct {
 	voiced  []float32      // [B·S]
 }
 
-func newUtterances(clips []*clip, stats *speech.Stats) *utterances {
+func newUtterances(clips []*Clip, stats *speech.Stats) *utterances {
 	u := &utterances{B: len(clips)}
 	for _, c := range clips {
-		u.N, u.S = max(u.N, len(c.tokens)), max(u.S, c.frames())
+		u.N, u.S = max(u.N, len(c.Tokens)), max(u.S, c.Frames())
 	}
 	B, N, S := u.B, u.N, u.S
 	u.ids, u.places, u.lengths = tensor.New(B, N), tensor.New(B, N), tensor.New(1, B, N)
@@ -45,20 +45,20 @@ func newUtterances(clips []*clip, stats *speech.Stats) *utterances {
 	u.frames, u.mel = make([]float32, B*S), make([]float32, speech.MelBands*B*S)
 	hz := make([]float32, B*S)
 	for b, c := range clips {
-		ids, places := speech.Inputs(c.tokens)
+		ids, places := speech.Inputs(c.Tokens)
 		for i := range ids {
 			at := b*N + i
 			u.ids.Data[at], u.places.Data[at], u.tokens[at] = ids[i], places[i], 1
-			if l := c.lengths[i]; l > 0 {
+			if l := c.Lengths[i]; l > 0 {
 				u.lengths.Data[at], u.logs[at], u.spoken[at] = float32(l), float32(math.Log(float64(l))), 1
 			}
 		}
-		T := c.frames()
-		normal := stats.Normalize(c.mel)
+		T := c.Frames()
+		normal := stats.Normalize(c.Mel)
 		for m := range speech.MelBands {
 			copy(u.mel[(m*B+b)*S:], normal[m*T:(m+1)*T])
 		}
-		copy(hz[b*S:], c.hz)
+		copy(hz[b*S:], c.HZ)
 		for s := range T {
 			u.frames[b*S+s] = 1
 		}
@@ -100,7 +100,7 @@ func plus(t *grad.Tape, a *grad.Var, weight float32, b *grad.Var) *grad.Var {
 
 // clipSource yields batches of whole clips of like length, in a random order.
 type clipSource struct {
-	clips []*clip // by length
+	clips []*Clip // by length
 	stats *speech.Stats
 	size  int
 	pcg   *rand.PCG
@@ -110,9 +110,9 @@ type clipSource struct {
 	dummy *tensor.Tensor
 }
 
-func newClipSource(clips []*clip, stats *speech.Stats, size int, pcg *rand.PCG) *clipSource {
+func newClipSource(clips []*Clip, stats *speech.Stats, size int, pcg *rand.PCG) *clipSource {
 	clips = slices.Clone(clips)
-	slices.SortStableFunc(clips, func(a, b *clip) int { return a.frames() - b.frames() })
+	slices.SortStableFunc(clips, func(a, b *Clip) int { return a.Frames() - b.Frames() })
 	return &clipSource{clips: clips, stats: stats, size: min(size, len(clips)), pcg: pcg, dummy: tensor.New(1, 1)}
 }
 

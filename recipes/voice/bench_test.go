@@ -14,29 +14,29 @@ import (
 )
 
 // drawn are clips of noise of about three seconds, with plausible tokens.
-func drawn(n int, rng *rand.Rand) []*clip {
-	var clips []*clip
+func drawn(n int, rng *rand.Rand) []*Clip {
+	var clips []*Clip
 	for range n {
-		c := &clip{sentence: text.Analyze("The kettle is on the stove, and the tea will be ready at four.")}
-		c.tokens = speech.Tokens(c.sentence, nil)
+		c := &Clip{Sentence: text.Analyze("The kettle is on the stove, and the tea will be ready at four.")}
+		c.Tokens = speech.Tokens(c.Sentence, nil)
 		T := 0
-		for range c.tokens {
+		for range c.Tokens {
 			l := 4 + rng.IntN(10)
-			c.lengths = append(c.lengths, l)
+			c.Lengths = append(c.Lengths, l)
 			T += l
 		}
 		for i := range T * speech.Hop {
-			c.wave = append(c.wave, float32(0.1*math.Sin(float64(i)/12)+0.01*rng.NormFloat64()))
+			c.Wave = append(c.Wave, float32(0.1*math.Sin(float64(i)/12)+0.01*rng.NormFloat64()))
 		}
 		for range T * speech.MelBands {
-			c.mel = append(c.mel, float32(-4+rng.NormFloat64()))
+			c.Mel = append(c.Mel, float32(-4+rng.NormFloat64()))
 		}
 		for t := range T {
 			h := float32(0)
 			if t%50 < 30 {
 				h = 180 + float32(t%50)
 			}
-			c.hz = append(c.hz, h)
+			c.HZ = append(c.HZ, h)
 		}
 		clips = append(clips, c)
 	}
@@ -45,7 +45,7 @@ func drawn(n int, rng *rand.Rand) []*clip {
 
 func drawnRun(sparsity float64) *run {
 	rng := rand.New(rand.NewPCG(1, 1))
-	r := &run{Settings: Default, corpus: &corpus{train: drawn(20, rng), held: drawn(2, rng)}}
+	r := &run{Settings: Default, corpus: &Corpus{Train: drawn(20, rng), Held: drawn(2, rng)}}
 	r.Sparsity = sparsity
 	r.corpus.measure()
 	v, err := speech.NewVoice(r.config(), rng)
@@ -75,11 +75,11 @@ func benchStep(b *testing.B, r *run, net nn.Layer, next func()) {
 func BenchmarkStep(b *testing.B) {
 	for name, sparsity := range map[string]float64{"dense": 0, "sparse80": 0.8} {
 		r := drawnRun(sparsity)
-		clips := newClipSource(r.corpus.train, &r.voice.Config.Stats, 8, rand.NewPCG(1, 1))
+		clips := newClipSource(r.corpus.Train, &r.voice.Config.Stats, 8, rand.NewPCG(1, 1))
 		b.Run("acoustic/"+name, func(b *testing.B) {
 			benchStep(b, r, &acousticNet{r.voice.Acoustic, clips}, func() { clips.Next() })
 		})
-		crops, err := newCropSource(r.corpus.train, &r.voice.Config.Stats, 8, rand.NewPCG(1, 1))
+		crops, err := newCropSource(r.corpus.Train, &r.voice.Config.Stats, 8, rand.NewPCG(1, 1))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -39,7 +39,7 @@ type crops struct {
 
 // cropSource yields pieces of recordings from anywhere.
 type cropSource struct {
-	clips []*clip
+	clips []*Clip
 	stats *speech.Stats
 	size  int
 	pcg   *rand.PCG
@@ -48,10 +48,10 @@ type cropSource struct {
 	dummy *tensor.Tensor
 }
 
-func newCropSource(clips []*clip, stats *speech.Stats, size int, pcg *rand.PCG) (*cropSource, error) {
+func newCropSource(clips []*Clip, stats *speech.Stats, size int, pcg *rand.PCG) (*cropSource, error) {
 	s := &cropSource{stats: stats, size: size, pcg: pcg, dummy: tensor.New(1, 1)}
 	for _, c := range clips {
-		if c.frames() >= cropFrames+2*cropEdge {
+		if c.Frames() >= cropFrames+2*cropEdge {
 			s.clips = append(s.clips, c)
 		}
 	}
@@ -70,13 +70,13 @@ func (s *cropSource) Next() (*tensor.Tensor, []int32) {
 	wave := make([]float32, 0, B*cropFrames*speech.Hop)
 	for b := range B {
 		c := s.clips[rng.IntN(len(s.clips))]
-		at := rng.IntN(c.frames() - T + 1)
+		at := rng.IntN(c.Frames() - T + 1)
 		for m := range speech.MelBands {
-			copy(mel.Data[(m*B+b)*T:(m*B+b+1)*T], c.mel[m*c.frames()+at:])
+			copy(mel.Data[(m*B+b)*T:(m*B+b+1)*T], c.Mel[m*c.Frames()+at:])
 		}
-		copy(hz[b*T:(b+1)*T], c.hz[at:])
+		copy(hz[b*T:(b+1)*T], c.HZ[at:])
 		from := (at + cropEdge) * speech.Hop
-		wave = append(wave, c.wave[from:from+cropFrames*speech.Hop]...)
+		wave = append(wave, c.Wave[from:from+cropFrames*speech.Hop]...)
 	}
 	s.batch = &crops{mel, tensor.Of(s.stats.Pitch(hz), 2, B, T), speech.Excite(hz, B, T, rng), wave}
 	return s.dummy, nil

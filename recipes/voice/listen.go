@@ -42,8 +42,8 @@ func (r *run) listen(stage string, step int) error {
 // sample returns the sound of a stage.
 func (r *run) sample(stage string, front *audio.Mel) []float32 {
 	if stage == "decoder" && !r.speaks {
-		c := append(slices.Clone(r.corpus.held), r.corpus.train...)[0]
-		return r.voice.Decode(c.mel, c.hz, rand.New(rand.NewPCG(1, 0)))
+		c := append(slices.Clone(r.corpus.Held), r.corpus.Train...)[0]
+		return r.voice.Decode(c.Mel, c.HZ, rand.New(rand.NewPCG(1, 0)))
 	}
 	var wave []float32
 	for s, err := range text.Sentences(strings.NewReader(sentence)) {

@@ -40,7 +40,7 @@ func (r ratio) value() float64 {
 const cepstra = 13
 
 // measureAcoustic compares an acoustic model with recordings.
-func measureAcoustic(ctx context.Context, v *speech.Voice, clips []*clip) (Measures, error) {
+func measureAcoustic(ctx context.Context, v *speech.Voice, clips []*Clip) (Measures, error) {
 	var m Measures
 	var l1, mcd, spread, natural, wrong float64
 	var x, y, xx, yy, xy, squares, n float64
@@ -48,16 +48,16 @@ func measureAcoustic(ctx context.Context, v *speech.Voice, clips []*clip) (Measu
 		if err := ctx.Err(); err != nil {
 			return m, err
 		}
-		T := c.frames()
-		lengths := make([]float32, len(c.lengths))
-		for i, l := range c.lengths {
+		T := c.Frames()
+		lengths := make([]float32, len(c.Lengths))
+		for i, l := range c.Lengths {
 			lengths[i] = float32(l)
 		}
-		logs, pitch, own, given := v.Follow(c.tokens, lengths, c.hz)
-		for i, w := range c.mel {
+		logs, pitch, own, given := v.Follow(c.Tokens, lengths, c.HZ)
+		for i, w := range c.Mel {
 			l1 += math.Abs(float64(given[i] - w))
 		}
-		a, b := audio.Cepstra(own, speech.MelBands, cepstra+1), audio.Cepstra(c.mel, speech.MelBands, cepstra+1)
+		a, b := audio.Cepstra(own, speech.MelBands, cepstra+1), audio.Cepstra(c.Mel, speech.MelBands, cepstra+1)
 		for t := range T {
 			sum := 0.0
 			for k := 1; k <= cepstra; k++ {
@@ -67,19 +67,19 @@ func measureAcoustic(ctx context.Context, v *speech.Voice, clips []*clip) (Measu
 			mcd += 10 / math.Ln10 * math.Sqrt(2*sum*2/speech.MelBands)
 		}
 		m.Frames += T
-		if s, q := quality.Spread(pitch), quality.Spread(c.hz); !math.IsNaN(s) && !math.IsNaN(q) {
+		if s, q := quality.Spread(pitch), quality.Spread(c.HZ); !math.IsNaN(s) && !math.IsNaN(q) {
 			spread, natural = spread+s, natural+q
 		}
 		for t, h := range pitch {
-			if (h > 0) != (c.hz[t] > 0) {
+			if (h > 0) != (c.HZ[t] > 0) {
 				wrong++
 			}
 		}
-		for i, k := range c.tokens {
-			if c.lengths[i] == 0 {
+		for i, k := range c.Tokens {
+			if c.Lengths[i] == 0 {
 				continue
 			}
-			p, q := math.Exp(float64(logs[i])), float64(c.lengths[i])
+			p, q := math.Exp(float64(logs[i])), float64(c.Lengths[i])
 			if k.Silent() {
 				m.pauses.a, m.pauses.b = m.pauses.a+q, m.pauses.b+p
 				p *= v.Config.Stats.Pause()
@@ -104,7 +104,7 @@ func measureAcoustic(ctx context.Context, v *speech.Voice, clips []*clip) (Measu
 }
 
 // adjust sets the factors that correct a voice's means by recordings.
-func adjust(ctx context.Context, v *speech.Voice, clips []*clip) error {
+func adjust(ctx context.Context, v *speech.Voice, clips []*Clip) error {
 	s := &v.Config.Stats
 	s.PhoneFactor, s.PauseFactor, s.PitchFactor = 1, 1, 1
 	m, err := measureAcoustic(ctx, v, clips)
@@ -129,14 +129,14 @@ type Copies struct {
 }
 
 // measureDecoder compares recordings with what a decoder makes of their own spectra.
-func measureDecoder(ctx context.Context, v *speech.Voice, clips []*clip) (Copies, error) {
+func measureDecoder(ctx context.Context, v *speech.Voice, clips []*Clip) (Copies, error) {
 	var tally quality.Tally
 	for _, c := range clips {
 		if err := ctx.Err(); err != nil {
 			return Copies{}, err
 		}
-		y := v.Decode(c.mel, c.hz, rand.New(rand.NewPCG(1, 0)))
-		one, err := quality.Compare(c.wave, y, true)
+		y := v.Decode(c.Mel, c.HZ, rand.New(rand.NewPCG(1, 0)))
+		one, err := quality.Compare(c.Wave, y, true)
 		if err != nil {
 			return Copies{}, err
 		}

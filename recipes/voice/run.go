@@ -115,7 +115,7 @@ const (
 type run struct {
 	Settings
 	out    IO
-	corpus *corpus
+	corpus *Corpus
 	voice  *speech.Voice
 	speaks bool // the acoustic model is trained
 	begun  time.Time
@@ -131,10 +131,10 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 	}
 	r := &run{Settings: s, out: out, begun: time.Now()}
 	var err error
-	if r.corpus, err = openCorpus(ctx, s.Data, filepath.Join(out.Dir, "alignment.json"), out.Progress); err != nil {
+	if r.corpus, err = OpenCorpus(ctx, s.Data, filepath.Join(out.Dir, "alignment.json"), out.Progress); err != nil {
 		return Result{}, err
 	}
-	for _, w := range r.corpus.warnings {
+	for _, w := range r.corpus.Warnings {
 		out.Warn(w)
 	}
 	if r.voice, err = speech.NewVoice(r.config(), rand.New(rand.NewPCG(s.Seed, streamWeights))); err != nil {
@@ -156,7 +156,7 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 // config returns the sizes of the networks.
 func (r *run) config() speech.Config {
 	wide := func(n int) int { return max(16, 16*int(r.Width*float64(n)/16+0.5)) }
-	return speech.Config{Name: r.Name, Stats: r.corpus.stats,
+	return speech.Config{Name: r.Name, Stats: r.corpus.Stats,
 		Acoustic: speech.AcousticSpec{Tokens: 128, Blocks: 3, Pitch: 128, Frames: wide(256), Hidden: 3 * wide(256), Layers: 6},
 		Decoder:  speech.DecoderSpec{Channels: wide(256), Hidden: 3 * wide(256), Layers: 6},
 	}
@@ -178,23 +178,23 @@ type stage struct {
 
 // acoustic trains the acoustic model.
 func (r *run) acoustic(ctx context.Context) error {
-	source := newClipSource(r.corpus.train, &r.voice.Config.Stats, acousticBatch, rand.NewPCG(r.Seed, streamAcoustic))
+	source := newClipSource(r.corpus.Train, &r.voice.Config.Stats, acousticBatch, rand.NewPCG(r.Seed, streamAcoustic))
 	net := &acousticNet{r.voice.Acoustic, source}
 	r.speaks = true
 	return r.train(ctx, stage{name: "acoustic", metric: tasks.Metric{Label: "cepstral distance", Unit: " dB", Scale: -1}, net: net, source: source, rate: 2e-3, steps: r.AcousticSteps, share: acousticShare, every: 400,
 		score: func(ctx context.Context) (train.Scores, error) {
-			m, err := measureAcoustic(ctx, r.voice, r.corpus.held)
+			m, err := measureAcoustic(ctx, r.voice, r.corpus.Held)
 			return train.Scores{Loss: m.MelL1, Quality: -m.MCD, Count: m.Frames}, err
 		}, save: r.voice.SaveParts})
 }
 
 // decoder trains the decoder.
 func (r *run) decoder(ctx context.Context) error {
-	source, err := newCropSource(r.corpus.train, &r.voice.Config.Stats, decoderBatch, rand.NewPCG(r.Seed, streamDecoder))
+	source, err := newCropSource(r.corpus.Train, &r.voice.Config.Stats, decoderBatch, rand.NewPCG(r.Seed, streamDecoder))
 	if err != nil {
 		return err
 	}
-	held, err := newCropSource(r.corpus.held, &r.voice.Config.Stats, decoderBatch, rand.NewPCG(0, 0))
+	held, err := newCropSource(r.corpus.Held, &r.voice.Config.Stats, decoderBatch, rand.NewPCG(0, 0))
 	if err != nil {
 		held, err = source, nil
 	}
@@ -343,14 +343,14 @@ func (r *run) finish(ctx context.Context) (Result, error) {
 			return Result{Run: r.out.Dir}, err
 		}
 	}
-	sample := r.corpus.train[:min(200, len(r.corpus.train))]
+	sample := r.corpus.Train[:min(200, len(r.corpus.Train))]
 	if err := adjust(ctx, r.voice, sample); err != nil {
 		return Result{Run: r.out.Dir}, err
 	}
-	res := Result{Run: r.out.Dir, Voice: filepath.Join(r.out.Dir, "voice.safetensors"), Clips: len(r.corpus.train), Held: len(r.corpus.held),
+	res := Result{Run: r.out.Dir, Voice: filepath.Join(r.out.Dir, "voice.safetensors"), Clips: len(r.corpus.Train), Held: len(r.corpus.Held),
 		Settings: r.Settings, Machine: train.Environment()}
-	for _, c := range r.corpus.train {
-		res.Hours += float64(c.frames()) / 360000
+	for _, c := range r.corpus.Train {
+		res.Hours += float64(c.Frames()) / 360000
 	}
 	if err := r.voice.Save(res.Voice, nil); err != nil {
 		return res, err
@@ -359,7 +359,7 @@ func (r *run) finish(ctx context.Context) (Result, error) {
 	if err != nil {
 		return res, err
 	}
-	held := r.corpus.held
+	held := r.corpus.Held
 	if len(held) == 0 {
 		held = sample[:1]
 	}

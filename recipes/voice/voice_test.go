@@ -104,7 +104,7 @@ func TestTrainingResumesExactly(t *testing.T) {
 
 // Silences of an alignment go where tokens are for them, and all frames are kept.
 func TestTimed(t *testing.T) {
-	c := &clip{sentence: text.Analyze("Go on, now we can."), hz: make([]float32, 60)}
+	c := &Clip{Sentence: text.Analyze("Go on, now we can."), HZ: make([]float32, 60)}
 	words := [][]string{{"G", "OW"}, {"AA", "N"}, {"N", "AW"}, {"W", "IY"}, {"K", "AE", "N"}}
 	var segments []align.Segment
 	at := 0
@@ -124,15 +124,15 @@ func TestTimed(t *testing.T) {
 	c.timed(segments)
 	var got []string
 	total := 0
-	for i, k := range c.tokens {
-		got = append(got, fmt.Sprintf("%s%d", k.Symbol, c.lengths[i]))
-		total += c.lengths[i]
+	for i, k := range c.Tokens {
+		got = append(got, fmt.Sprintf("%s%d", k.Symbol, c.Lengths[i]))
+		total += c.Lengths[i]
 	}
 	want := "<5 G4 OW17 AA14 N4 ,0 N4 AW14 _6 W4 IY16 K4 AE14 N4 .0"
 	if g := strings.ReplaceAll(strings.Join(got, " "), "AE04", "AE14"); !strings.Contains(g, "_6") || total != at-1 {
 		t.Errorf("%s, %d frames of %d; want about %s", g, total, at-1, want)
 	}
-	if i := slices.IndexFunc(c.tokens, func(k speech.Token) bool { return k.Symbol == speech.PhrasePause }); i < 0 || c.lengths[i] != 0 {
+	if i := slices.IndexFunc(c.Tokens, func(k speech.Token) bool { return k.Symbol == speech.PhrasePause }); i < 0 || c.Lengths[i] != 0 {
 		t.Errorf("no silence at the comma: %s", got)
 	}
 }
