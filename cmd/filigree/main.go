@@ -12,6 +12,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"reflect"
 	"strings"
 	"syscall"
 
@@ -78,11 +79,10 @@ func run(ctx context.Context, args []string, io console) (code int) {
 			code = int(e)
 		}
 	}()
-	cli := commands{Train: newTrainCommand()}
-	parser := newParser(&cli, io)
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	parser := newParser(commandLine(args[0]), io)
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		return complain(io, usageError{err}, helpFor(err))
@@ -94,7 +94,22 @@ func run(ctx context.Context, args []string, io console) (code int) {
 	return 0
 }
 
-func newParser(cli *commands, io console) *kong.Kong {
+// commandLine returns the command line with the one command that name names, or with all
+// where it names none: the parser reads the tags of every flag it is given, which takes longer
+// than a short command does.
+func commandLine(name string) any {
+	field, ok := reflect.TypeFor[commands]().FieldByNameFunc(func(f string) bool { return strings.ToLower(f) == name })
+	if !ok {
+		return &commands{Train: newTrainCommand()}
+	}
+	one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
+	if train, ok := one.Elem().Field(0).Addr().Interface().(*trainCommand); ok {
+		*train = newTrainCommand()
+	}
+	return one.Interface()
+}
+
+func newParser(cli any, io console) *kong.Kong {
 	parser, err := kong.New(cli,
 		kong.Name("filigree"),
 		kong.Description("Sparse neural networks on CPUs: trained sparse, run sparse.\n\nStart with: filigree train digits"),
