@@ -20,8 +20,8 @@ type Reader struct {
 	alphabet             string
 	chunks               [][]string
 	ahead, back, decoder gru
-	aheadOf, backOf      [][]float32 // part of the gates that comes from a letter
-	before               [][]float32 // and from the chunk before
+	aheadOf, backOf      []func() []float32 // part of the gates that comes from a letter
+	before               []func() []float32 // and from the chunk before
 	out                  rows
 	outBias              []float32
 	pieces               recent[[]string] // of words too long to be any
@@ -80,7 +80,7 @@ func unit(r, z, n, u, h float32) float32 {
 }
 
 // run returns the states for letters, forwards or backwards, in the order of the letters.
-func (g *gru) run(letters []byte, table [][]float32, backwards bool) [][]float32 {
+func (g *gru) run(letters []byte, table []func() []float32, backwards bool) [][]float32 {
 	H := g.recurrent.K
 	out, h, u := make([][]float32, len(letters)), make([]float32, H), make([]float32, 3*H)
 	for i := range letters {
@@ -88,7 +88,7 @@ func (g *gru) run(letters []byte, table [][]float32, backwards bool) [][]float32
 		if backwards {
 			at = len(letters) - 1 - i
 		}
-		x := table[letters[at]]
+		x := table[letters[at]]()
 		clear(u[:2*H])
 		copy(u[2*H:], g.nbias)
 		g.recurrent.multiply(h, u)
@@ -155,7 +155,7 @@ func (r *Reader) decode(letters []byte) []string {
 		}
 		r.decoder.recurrent.multiplyBeams(h, u)
 		for k, b := range live {
-			e := r.before[b.last]
+			e := r.before[b.last]()
 			for j := range H {
 				next[j][k] = unit(a[j]+e[j]+u[j][k], a[H+j]+e[H+j]+u[H+j][k], a[2*H+j]+e[2*H+j], u[2*H+j][k], h[j][k])
 			}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"sync"
 )
 
 // readerMagic begins the file of a Reader, with the version of its layout.
@@ -244,21 +245,23 @@ func (g *gru) fits(inputs int) bool {
 	return H > 0 && g.input.K == inputs && g.input.M == 3*H && g.recurrent.M == 3*H && len(g.bias) == 3*H && len(g.nbias) == H
 }
 
-// table returns, for each row of an embedding that stands at some input of the units, its part of
-// the gates, with their bias where told.
-func (g *gru) table(embedding rows, at int, bias bool) [][]float32 {
-	out := make([][]float32, embedding.M)
-	x := make([]float32, g.input.K)
+// table returns a row of gates for each row of an embedding that stands at some input of the
+// units: its part of them, with their bias where told. A row is computed when it is first asked
+// for: a word needs few.
+func (g *gru) table(embedding rows, at int, bias bool) []func() []float32 {
+	out := make([]func() []float32, embedding.M)
 	for i := range out {
-		clear(x)
-		for j := embedding.from[i]; j < embedding.from[i+1]; j++ {
-			x[at+int(embedding.columns[j])] = embedding.values[j]
-		}
-		out[i] = make([]float32, g.input.M)
-		if bias {
-			copy(out[i], g.bias)
-		}
-		g.input.multiply(x, out[i])
+		out[i] = sync.OnceValue(func() []float32 {
+			x, gates := make([]float32, g.input.K), make([]float32, g.input.M)
+			for j := embedding.from[i]; j < embedding.from[i+1]; j++ {
+				x[at+int(embedding.columns[j])] = embedding.values[j]
+			}
+			if bias {
+				copy(gates, g.bias)
+			}
+			g.input.multiply(x, gates)
+			return gates
+		})
 	}
 	return out
 }
