@@ -243,6 +243,7 @@ var opCases = []opCase{
 	{"slice", [][]int{{2, 3, 6}}, plain(func(t *Tape, in []*Var) *Var {
 		return Add(t, Slice(t, in[0], []int{0, 3, 1}, 3), Slice(t, in[0], []int{2, 3, 0}, 3))
 	})},
+	heldCase(&gruKind), heldCase(&lstmKind),
 	{"logMel", [][]int{{3, 2, 2}}, plain(func(t *Tape, in []*Var) *Var {
 		x := Square(t, in[0])
 		y := Add(t, LogMel(t, x, []float32{1, 0.5, 0, 0, 0.3, 2}, 0.1), LogMel(t, x, []float32{0.5, 0.5, 0, 0, 1, 2}, 0.1))

@@ -20,6 +20,11 @@ type Sequence struct {
 	Bias, DBias   []float32 // [G·H]; gradients are added to DBias where that is not nil
 	NBias, DNBias []float32 // [H], GRU: bias of the candidate's recurrent product
 
+	// Held, of shape [G·H,F,B] or nil, is added to the products of the input; each of its F values
+	// of a row counts for T/F steps. It is the part of an input that changes at a lower rate,
+	// multiplied at that rate.
+	Held *Var
+
 	Start []float32 // state before the first step, [H,B], for an LSTM over its memory [H,B]; nil for zero
 	End   []float32 // where the state after the last step is put; may be Start; nil for nowhere
 }
@@ -91,9 +96,14 @@ func (k *cellKind) apply(t *Tape, x *Var, s *Sequence) *Var {
 	if s.Start != nil && len(s.Start) != states || s.End != nil && len(s.End) != states {
 		panic(fmt.Sprintf("grad: %s: x is %v, states of %d and %d values for %d", k.name, shape, len(s.Start), len(s.End), states))
 	}
+	if s.Held != nil {
+		if h := s.Held.Value.Shape; len(h) != 3 || h[0] != in.M || h[1] < 1 || T%h[1] != 0 || h[2] != B {
+			panic(fmt.Sprintf("grad: %s: x is %v, what is held for several steps %v", k.name, shape, h))
+		}
+	}
 	out := t.newLike(H, x)
 	var o *recurrent
-	record := t.Training() && (x.wanted || in.Grad != nil || rec.Grad != nil || s.DBias != nil)
+	record := t.Training() && (x.wanted || s.Held != nil && s.Held.wanted || in.Grad != nil || rec.Grad != nil || s.DBias != nil)
 	if record {
 		out.wanted = true
 		o = next[recurrent](t)
@@ -137,7 +147,11 @@ func (o *recurrent) forward(t *Tape, record bool) {
 			at, before, after = 0, i&1, (i+1)&1
 		}
 		c := o.step(at, before, after)
-		o.s.Input.multiplyRows(B, x[i*B:], T*B, false, c.A, B)
+		if held := o.s.Held; held != nil {
+			n := held.Value.Cols()
+			kernel.SwapAxes(1, G*H, B, held.Value.Data[i*n/(T*B)*B:], 0, n, c.A, B, 0)
+		}
+		o.s.Input.multiplyRows(B, x[i*B:], T*B, o.s.Held != nil, c.A, B)
 		o.recur(c, i == 0 && o.s.Start == nil)
 		k.forward(c)
 		if !record {
@@ -197,14 +211,32 @@ func (o *recurrent) back(t *Tape) {
 		dc = t.grab(size)
 		clear(dc)
 	}
+	var held []float32
+	if o.s.Held != nil && o.s.Held.wanted {
+		held = t.grab(len(o.s.Held.Value.Data))
+		clear(held)
+	}
 	dy := o.out.Grad.Data
 	for i := T - 1; i >= 0; i-- {
 		c := o.step(i, i, i+1)
 		c.DY, c.LDY, c.DH, c.DC = dy[i*B:], N, dh, dc
 		k.backward(c)
+		o.heldGrad(i, held)
 		if i > 0 {
 			o.s.Recurrent.inputGradRows(B, c.A, B, k.gated, dh, B)
 		}
+	}
+	if held != nil {
+		dh, acc := t.GradOf(o.s.Held)
+		if !acc {
+			clear(dh)
+		}
+		F := o.s.Held.Value.Shape[1]
+		rows := t.grab(len(held))
+		kernel.SwapAxes(F, G*H, B, held, G*size, B, rows, F*B, B)
+		kernel.AddTo(dh, rows)
+		t.give(rows)
+		t.give(held)
 	}
 	d := t.grab(G * H * N)
 	kernel.SwapAxes(T, G*H, B, o.a, G*size, B, d, N, B)
@@ -224,6 +256,20 @@ func (o *recurrent) back(t *Tape) {
 	}
 	t.give(dh)
 	t.give(d)
+}
+
+// heldGrad adds the gradients of a step's gates to those of what is held, in the order of blocks.
+func (o *recurrent) heldGrad(i int, held []float32) {
+	if held == nil {
+		return
+	}
+	size, all := o.H*o.B, o.kind.gates*o.H*o.B
+	sum, d := held[i*len(held)/all/o.T*all:][:all], o.a[i*all:(i+1)*all]
+	if o.kind.gated {
+		kernel.AddTo(sum[2*size:], o.n[i*size:(i+1)*size])
+		sum, d = sum[:2*size], d[:2*size]
+	}
+	kernel.AddTo(sum, d)
 }
 
 // recurrentGrad adds the gradients of the recurrent weights and of the bias of their

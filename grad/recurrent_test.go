@@ -38,6 +38,17 @@ func recurrentCase(k *cellKind, kind string, T int) opCase {
 	}}
 }
 
+// heldCase has an input that changes every other step.
+func heldCase(k *cellKind) opCase {
+	return opCase{"recurrent", [][]int{{caseIn, 4, caseBatch}, {k.gates * caseUnits, 2, caseBatch}}, func(rng *rand.Rand) (func(*Tape, []*Var) *Var, []Slot) {
+		s, slots := sequence(rng, k, "sparse", caseIn, caseUnits)
+		return func(t *Tape, in []*Var) *Var {
+			s.Held = in[1]
+			return k.apply(t, in[0], s)
+		}, slots
+	}}
+}
+
 // startedCase has a state before the first step.
 func startedCase(k *cellKind) opCase {
 	return opCase{"recurrent", [][]int{{caseIn, 2, caseBatch}}, func(rng *rand.Rand) (func(*Tape, []*Var) *Var, []Slot) {

@@ -1006,6 +1006,106 @@ done:
 	VZEROUPPER
 	RET
 
+// func vecGRUGradAVX2(dh *float32, r *float32, z *float32, c *float32, u *float32, dy *float32, hp *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·vecGRUGradAVX2(SB), NOSPLIT, $0-64
+	MOVQ dh+0(FP), AX
+	MOVQ r+8(FP), CX
+	MOVQ z+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ u+32(FP), SI
+	MOVQ dy+40(FP), DI
+	MOVQ hp+48(FP), R8
+	MOVQ n+56(FP), R9
+
+one:
+	CMPQ         R9, $0x08
+	JL           tail
+	VMOVUPS      (AX), Y0
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (DX), Y2
+	VMOVUPS      (BX), Y3
+	VMOVUPS      (SI), Y4
+	VMOVUPS      (DI), Y5
+	VMOVUPS      (R8), Y6
+	VBROADCASTSS const3f800000<>+0(SB), Y7
+	VADDPS       Y0, Y5, Y0
+	VSUBPS       Y3, Y6, Y5
+	VMULPS       Y5, Y0, Y5
+	VSUBPS       Y2, Y7, Y6
+	VMULPS       Y6, Y2, Y6
+	VMULPS       Y6, Y5, Y5
+	VSUBPS       Y2, Y7, Y6
+	VMULPS       Y6, Y0, Y6
+	VMOVAPS      Y7, Y8
+	VFNMADD231PS Y3, Y3, Y8
+	VMULPS       Y8, Y6, Y3
+	VMULPS       Y4, Y3, Y4
+	VSUBPS       Y1, Y7, Y6
+	VMULPS       Y6, Y1, Y6
+	VMULPS       Y6, Y4, Y4
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y1, Y3, Y1
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y4, (CX)
+	VMOVUPS      Y5, (DX)
+	VMOVUPS      Y1, (BX)
+	VMOVUPS      Y3, (SI)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, R8
+	SUBQ         $0x08, R9
+	JMP          one
+
+tail:
+	TESTQ        R9, R9
+	JE           done
+	LEAQ         lanes<>+0(SB), R10
+	SHLQ         $0x02, R9
+	SUBQ         R9, R10
+	VMOVUPS      32(R10), Y0
+	VMASKMOVPS   (AX), Y0, Y1
+	VMASKMOVPS   (CX), Y0, Y2
+	VMASKMOVPS   (DX), Y0, Y3
+	VMASKMOVPS   (BX), Y0, Y4
+	VMASKMOVPS   (SI), Y0, Y5
+	VMASKMOVPS   (DI), Y0, Y6
+	VMASKMOVPS   (R8), Y0, Y7
+	VBROADCASTSS const3f800000<>+0(SB), Y8
+	VADDPS       Y1, Y6, Y1
+	VSUBPS       Y4, Y7, Y6
+	VMULPS       Y6, Y1, Y6
+	VSUBPS       Y3, Y8, Y7
+	VMULPS       Y7, Y3, Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y3, Y8, Y7
+	VMULPS       Y7, Y1, Y7
+	VMOVAPS      Y8, Y9
+	VFNMADD231PS Y4, Y4, Y9
+	VMULPS       Y9, Y7, Y4
+	VMULPS       Y5, Y4, Y5
+	VSUBPS       Y2, Y8, Y7
+	VMULPS       Y7, Y2, Y7
+	VMULPS       Y7, Y5, Y5
+	VMULPS       Y3, Y1, Y1
+	VMULPS       Y2, Y4, Y2
+	VMASKMOVPS   Y1, Y0, (AX)
+	VMASKMOVPS   Y5, Y0, (CX)
+	VMASKMOVPS   Y6, Y0, (DX)
+	VMASKMOVPS   Y2, Y0, (BX)
+	VMASKMOVPS   Y4, Y0, (SI)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA const3f800000<>+0(SB)/4, $0x3f800000
+GLOBL const3f800000<>(SB), RODATA|NOPTR, $4
+
 // func vecExpAVX2(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·vecExpAVX2(SB), NOSPLIT, $0-24
@@ -1152,9 +1252,6 @@ GLOBL const3e2aaaab<>(SB), RODATA|NOPTR, $4
 
 DATA const3f000000<>+0(SB)/4, $0x3f000000
 GLOBL const3f000000<>(SB), RODATA|NOPTR, $4
-
-DATA const3f800000<>+0(SB)/4, $0x3f800000
-GLOBL const3f800000<>(SB), RODATA|NOPTR, $4
 
 DATA const0000007f<>+0(SB)/4, $0x0000007f
 GLOBL const0000007f<>(SB), RODATA|NOPTR, $4
@@ -3787,6 +3884,102 @@ tail:
 	VMOVUPS      Z3, K1, (AX)
 	VMOVUPS      Z10, K1, (CX)
 	VMOVUPS      Z1, K1, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func vecGRUGradAVX512(dh *float32, r *float32, z *float32, c *float32, u *float32, dy *float32, hp *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecGRUGradAVX512(SB), NOSPLIT, $0-64
+	MOVQ dh+0(FP), AX
+	MOVQ r+8(FP), CX
+	MOVQ z+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ u+32(FP), SI
+	MOVQ dy+40(FP), DI
+	MOVQ hp+48(FP), R8
+	MOVQ n+56(FP), R9
+
+one:
+	CMPQ         R9, $0x10
+	JL           tail
+	VMOVUPS      (AX), Z0
+	VMOVUPS      (CX), Z1
+	VMOVUPS      (DX), Z2
+	VMOVUPS      (BX), Z3
+	VMOVUPS      (SI), Z4
+	VMOVUPS      (DI), Z5
+	VMOVUPS      (R8), Z6
+	VBROADCASTSS const3f800000<>+0(SB), Z7
+	VADDPS       Z0, Z5, Z0
+	VSUBPS       Z3, Z6, Z5
+	VMULPS       Z5, Z0, Z5
+	VSUBPS       Z2, Z7, Z6
+	VMULPS       Z6, Z2, Z6
+	VMULPS       Z6, Z5, Z5
+	VSUBPS       Z2, Z7, Z6
+	VMULPS       Z6, Z0, Z6
+	VMOVAPS      Z7, Z8
+	VFNMADD231PS Z3, Z3, Z8
+	VMULPS       Z8, Z6, Z3
+	VMULPS       Z4, Z3, Z4
+	VSUBPS       Z1, Z7, Z6
+	VMULPS       Z6, Z1, Z6
+	VMULPS       Z6, Z4, Z4
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z1, Z3, Z1
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z4, (CX)
+	VMOVUPS      Z5, (DX)
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      Z3, (SI)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	ADDQ         $0x00000040, R8
+	SUBQ         $0x10, R9
+	JMP          one
+
+tail:
+	TESTQ        R9, R9
+	JE           done
+	MOVQ         $-1, R10
+	BZHIQ        R9, R10, R10
+	KMOVW        R10, K1
+	VMOVUPS.Z    (AX), K1, Z0
+	VMOVUPS.Z    (CX), K1, Z1
+	VMOVUPS.Z    (DX), K1, Z2
+	VMOVUPS.Z    (BX), K1, Z3
+	VMOVUPS.Z    (SI), K1, Z4
+	VMOVUPS.Z    (DI), K1, Z5
+	VMOVUPS.Z    (R8), K1, Z6
+	VBROADCASTSS const3f800000<>+0(SB), Z7
+	VADDPS       Z0, Z5, Z0
+	VSUBPS       Z3, Z6, Z5
+	VMULPS       Z5, Z0, Z5
+	VSUBPS       Z2, Z7, Z6
+	VMULPS       Z6, Z2, Z6
+	VMULPS       Z6, Z5, Z5
+	VSUBPS       Z2, Z7, Z6
+	VMULPS       Z6, Z0, Z6
+	VMOVAPS      Z7, Z8
+	VFNMADD231PS Z3, Z3, Z8
+	VMULPS       Z8, Z6, Z3
+	VMULPS       Z4, Z3, Z4
+	VSUBPS       Z1, Z7, Z6
+	VMULPS       Z6, Z1, Z6
+	VMULPS       Z6, Z4, Z4
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z1, Z3, Z1
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z4, K1, (CX)
+	VMOVUPS      Z5, K1, (DX)
+	VMOVUPS      Z1, K1, (BX)
+	VMOVUPS      Z3, K1, (SI)
 
 done:
 	VZEROUPPER

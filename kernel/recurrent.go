@@ -152,17 +152,7 @@ func (c *Cell) GRUGrad() {
 			dy, dh := c.above(i), c.row(c.DH, 0, i)
 			ar, az, an := c.row(c.A, 0, i), c.row(c.A, 1, i), c.row(c.A, 2, i)
 			un, hp := c.row(c.N, 0, i), c.row(c.HP, 0, i)
-			dh, ar, az, an, un, hp = dh[:len(dy)], ar[:len(dy)], az[:len(dy)], an[:len(dy)], un[:len(dy)], hp[:len(dy)] // for the compiler
-			for j, d := range dy {
-				d += dh[j]
-				r, z, n := ar[j], az[j], an[j]
-				e := d * (1 - z) * (1 - n*n)
-				ar[j] = e * un[j] * r * (1 - r)
-				az[j] = d * (hp[j] - n) * z * (1 - z)
-				an[j] = e * r
-				un[j] = e
-				dh[j] = d * z
-			}
+			vec.gruGrad(&dh[0], &ar[0], &az[0], &an[0], &un[0], &dy[0], &hp[0], c.B)
 		}
 	}, len(c.A), 3, len(c.N), 1, len(c.HP), 1, len(c.DH), 1)
 }

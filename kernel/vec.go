@@ -24,6 +24,7 @@ type vecKernels struct {
 	normGrads                                    func(dy, x *float32, n int, base float32) (sum, product float32)
 	normGradsReLU                                func(dy, x, y *float32, n int, base float32) (sum, product float32)
 	sgd, nesterov                                func(w, m, g *float32, n int, rate, momentum, decay float32)
+	gruGrad                                      func(dh, r, z, c, u, dy, hp *float32, n int)
 	adam                                         func(w, m, v, g *float32, n int, rate, b1, b2, eps, c1, c2, l2, keep float32)
 }
 
@@ -133,6 +134,19 @@ var vecPortable = vecKernels{
 			d := decay*ws[i] + gs[i]
 			ms[i] = momentum*ms[i] + d
 			ws[i] -= rate * (momentum*ms[i] + d)
+		}
+	},
+	gruGrad: func(dh, r, z, c, u, dy, hp *float32, n int) {
+		dhs, rs, zs, cs, us, dys, hps := floats(dh, n), floats(r, n), floats(z, n), floats(c, n), floats(u, n), floats(dy, n), floats(hp, n)
+		for i, d := range dys {
+			d += dhs[i]
+			r, z, v := rs[i], zs[i], cs[i]
+			e := d * (1 - z) * (1 - v*v)
+			rs[i] = e * us[i] * r * (1 - r)
+			zs[i] = d * (hps[i] - v) * z * (1 - z)
+			cs[i] = e * r
+			us[i] = e
+			dhs[i] = d * z
 		}
 	},
 	adam: func(w, m, v, g *float32, n int, rate, b1, b2, eps, c1, c2, l2, keep float32) {

@@ -84,6 +84,11 @@ func vecNesterovAVX2(w *float32, m *float32, dw *float32, n int, rate float32, m
 //go:noescape
 func vecAdamAVX2(w *float32, m *float32, v *float32, dw *float32, n int, rate float32, b1 float32, b2 float32, eps float32, c1 float32, c2 float32, l2 float32, keep float32)
 
+// vecGRUGradAVX2 computes the gradients of gated units: see Cell.GRUGrad for n elements.
+//
+//go:noescape
+func vecGRUGradAVX2(dh *float32, r *float32, z *float32, c *float32, u *float32, dy *float32, hp *float32, n int)
+
 // vecExpAVX2 computes dst = exp(x) for n elements.
 //
 //go:noescape
@@ -228,6 +233,11 @@ func vecNesterovAVX512(w *float32, m *float32, dw *float32, n int, rate float32,
 //
 //go:noescape
 func vecAdamAVX512(w *float32, m *float32, v *float32, dw *float32, n int, rate float32, b1 float32, b2 float32, eps float32, c1 float32, c2 float32, l2 float32, keep float32)
+
+// vecGRUGradAVX512 computes the gradients of gated units: see Cell.GRUGrad for n elements.
+//
+//go:noescape
+func vecGRUGradAVX512(dh *float32, r *float32, z *float32, c *float32, u *float32, dy *float32, hp *float32, n int)
 
 // vecExpAVX512 computes dst = exp(x) for n elements.
 //

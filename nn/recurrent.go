@@ -95,8 +95,13 @@ func NewGRU(C, H int, rng *rand.Rand) *GRU {
 }
 
 // Forward returns the states. It panics unless x is [C, T, B].
-func (l *GRU) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
+func (l *GRU) Forward(t *grad.Tape, x *grad.Var) *grad.Var { return l.ForwardHeld(t, x, nil) }
+
+// ForwardHeld is Forward with held [3·H, F, B] added to the products of the input, each of its F
+// values of a row for T/F steps: an input at a lower rate, multiplied by its weights already.
+func (l *GRU) ForwardHeld(t *grad.Tape, x, held *grad.Var) *grad.Var {
 	s := l.bind(t, x, 1)
+	s.Held = held
 	s.NBias, s.DNBias = l.NBias.values(), l.NBias.gradFor(t)
 	return grad.GRU(t, x, s)
 }

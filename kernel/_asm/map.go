@@ -67,6 +67,14 @@ var mapOps = []mapOp{
 		step := w.div(w.mul(m, s[4]), w.add(root, s[3]))
 		return vecs{w.fnma(step, s[0], w.mul(in[0], s[7])), m, v}
 	}},
+	{"vecGRUGrad", "the gradients of gated units: see Cell.GRUGrad", "dh r z c u dy hp", "dh r z c u", "", func(w width, in, s vecs) vecs {
+		one := w.constant(1)
+		d, r, z, c := w.add(in[5], in[0]), in[1], in[2], in[3]
+		dz := w.mul(w.mul(d, w.sub(in[6], c)), w.mul(z, w.sub(one, z)))
+		e := w.mul(w.mul(d, w.sub(one, z)), w.fnma(c, c, one))
+		dr := w.mul(w.mul(e, in[4]), w.mul(r, w.sub(one, r)))
+		return vecs{w.mul(d, z), dr, dz, w.mul(e, r), e}
+	}},
 	{"vecExp", "dst = exp(x)", "x", "dst", "", func(w width, in, s vecs) vecs { return vecs{w.exp(in[0])} }},
 	{"vecExpSub", "dst = exp(x - m), sum = sum + dst", "x m sum", "dst sum", "", func(w width, in, s vecs) vecs {
 		e := w.exp(w.sub(in[0], in[1]))

@@ -18,7 +18,7 @@ const heldEvery = 25
 
 // clip is a recording made ready for training.
 type clip struct {
-	pcm    []int16   // emphasised, 160 samples a frame
+	pcm    []int16   // encoded, 160 samples a frame
 	frames []float32 // [T, 80], normalised
 }
 
@@ -30,12 +30,12 @@ type corpus struct {
 
 // loading reads clips in parallel.
 type loading struct {
-	ctx      context.Context
-	emphasis float64
-	clips    []data.Clip
-	out      []*clip
-	errs     []error
-	done     func(n int)
+	ctx   context.Context
+	spec  wavernn.Spec
+	clips []data.Clip
+	out   []*clip
+	errs  []error
+	done  func(n int)
 }
 
 // Run reads one clip.
@@ -48,25 +48,19 @@ func (l *loading) Run(i int) {
 		l.errs[i] = err
 		return
 	}
-	l.out[i] = newClip(x, l.emphasis)
+	l.out[i] = newClip(x, l.spec)
 	l.done(i)
 }
 
-func newClip(x []float32, emphasis float64) *clip {
+func newClip(x []float32, spec wavernn.Spec) *clip {
 	T := len(x) / speech.Hop
 	x = x[:T*speech.Hop]
 	mel := audio.VoiceMel()
-	c := &clip{frames: wavernn.Features(mel.Of(x), mel.Bands)[:T*mel.Bands], pcm: make([]int16, len(x))}
-	before := float32(0)
-	for i, v := range x {
-		c.pcm[i], _ = audio.Int16(v - float32(emphasis)*before)
-		before = v
-	}
-	return c
+	return &clip{spec.Encode(x), wavernn.Features(mel.Of(x), mel.Bands)[:T*mel.Bands]}
 }
 
 // openCorpus reads and levels the recordings of a folder, at most so many unless 0.
-func openCorpus(ctx context.Context, dir string, most int, emphasis float64, progress func(what string, done, of int)) (*corpus, error) {
+func openCorpus(ctx context.Context, dir string, most int, spec wavernn.Spec, progress func(what string, done, of int)) (*corpus, error) {
 	list, err := data.OpenSpeech(dir)
 	if err != nil {
 		return nil, err
@@ -76,7 +70,7 @@ func openCorpus(ctx context.Context, dir string, most int, emphasis float64, pro
 		clips = clips[:min(most, len(clips))]
 	}
 	n := len(clips)
-	l := &loading{ctx: ctx, emphasis: emphasis, clips: clips, out: make([]*clip, n), errs: make([]error, n)}
+	l := &loading{ctx: ctx, spec: spec, clips: clips, out: make([]*clip, n), errs: make([]error, n)}
 	l.done = func(i int) { progress("recordings", i+1, n) }
 	parallel.Do(n, l)
 	if ctx.Err() != nil {

@@ -33,6 +33,7 @@ type Settings struct {
 	Sparsity  float64       `json:"sparsity" help:"Share of the weights that do not exist, of the recurrent layer and of the first layers behind it."`
 	Block     string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 4x1, 4x4 or 16x1."`
 	Emphasis  float64       `json:"emphasis" help:"Treble that is modelled too loud and taken away again; 0 for none."`
+	Mu        float64       `json:"mu" help:"Samples are companded by this mu law, which makes quiet ones easier to learn; 0 for linear ones, as in the paper."`
 	Batch     int           `json:"batch" help:"Pieces of 960 samples of a step."`
 	Rate      float64       `json:"rate" help:"Highest learning rate."`
 	Clips     int           `json:"clips,omitempty" help:"Recordings to read; 0 for all."`
@@ -41,7 +42,7 @@ type Settings struct {
 }
 
 // Default are the settings of a vocoder that a laptop can train.
-var Default = Settings{Budget: time.Hour, Units: 256, Condition: 64, Method: "gradual", Sparsity: 0.9, Block: "16x1", Emphasis: 0.85, Batch: 16, Rate: 2e-3, Seed: 1}
+var Default = Settings{Budget: time.Hour, Units: 256, Condition: 192, Method: "gradual", Sparsity: 0.9, Block: "16x1", Emphasis: 0.85, Mu: 255, Batch: 16, Rate: 2e-3, Seed: 1}
 
 var blocks = map[string]prune.Structure{"1x1": {Rows: 1}, "4x1": {Rows: 4}, "4x4": {Rows: 4, Cols: 4}, "16x1": {Rows: 16}}
 
@@ -67,6 +68,8 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("--sparsity %v: must be from 0 to below 1", s.Sparsity)
 	case !(s.Emphasis >= 0 && s.Emphasis < 1):
 		return fmt.Errorf("--emphasis %v: must be from 0 to below 1", s.Emphasis)
+	case !(s.Mu >= 0 && s.Mu < 1<<16):
+		return fmt.Errorf("--mu %v: must be from 0 to below 65536", s.Mu)
 	case !(s.Rate > 0 && s.Rate <= 1):
 		return fmt.Errorf("--rate %v: must be above 0 and at most 1", s.Rate)
 	case s.Batch < 1 || s.Batch > 1024:
@@ -148,15 +151,14 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 	if err := s.Validate(); err != nil {
 		return Result{}, err
 	}
-	clips, err := openCorpus(ctx, s.Data, s.Clips, s.Emphasis, out.Progress)
+	clips, err := openCorpus(ctx, s.Data, s.Clips, s.spec(), out.Progress)
 	if err != nil {
 		return Result{}, err
 	}
 	for _, w := range clips.warnings {
 		out.Warn(w)
 	}
-	model, err := wavernn.New(wavernn.Spec{Units: s.Units, Features: speech.MelBands, Condition: s.Condition, Hop: speech.Hop, Around: 2, Emphasis: s.Emphasis},
-		rand.New(rand.NewPCG(s.Seed, streamWeights)))
+	model, err := wavernn.New(s.spec(), rand.New(rand.NewPCG(s.Seed, streamWeights)))
 	if err != nil {
 		return Result{}, err
 	}
@@ -218,6 +220,11 @@ func measure(ctx context.Context, n *net) (float64, error) {
 		sum += float64(n.Forward(tape, nil).Value.Data[0])
 	}
 	return sum / measured, nil
+}
+
+// spec says how the model is built.
+func (s *Settings) spec() wavernn.Spec {
+	return wavernn.Spec{Units: s.Units, Features: speech.MelBands, Condition: s.Condition, Hop: speech.Hop, Around: 2, Emphasis: s.Emphasis, Mu: s.Mu}
 }
 
 // method returns the sparsifier. The paper prunes from step 1000 over 200,000 of its 500,000

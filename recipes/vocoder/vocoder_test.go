@@ -60,7 +60,7 @@ func TestTraining(t *testing.T) {
 	data := folder(t, heldEvery)
 	for _, c := range [][2]string{{"gradual", "16x1"}, {"gradual", "4x4"}, {"rigl", "4x1"}} {
 		s := settings(data, c[0], c[1])
-		s.Sparsity, s.Steps = 0.75, 16
+		s.Sparsity, s.Steps, s.Rate = 0.75, 30, 1e-2
 		r, err := Run(context.Background(), s, quiet(filepath.Join(t.TempDir(), "run")))
 		if err != nil {
 			t.Fatal(err)

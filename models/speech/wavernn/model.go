@@ -5,6 +5,7 @@ package wavernn
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"github.com/seed073b5613/filigree/grad"
@@ -27,6 +28,7 @@ type Spec struct {
 
 	Around   int     `json:"around,omitempty"`   // frames on each side that the conditioning layer sees too
 	Emphasis float64 `json:"emphasis,omitempty"` // a of the signal x[i] - a·x[i-1] that is modelled
+	Mu       float64 `json:"mu,omitempty"`       // it is companded by this mu law, so that the coarse byte tells quiet samples apart; 0 for not, as in the paper
 }
 
 // Width returns the values that condition the samples of a frame: its own and those around it.
@@ -35,8 +37,9 @@ func (s Spec) Width() int { return s.Features * (2*s.Around + 1) }
 // Model is a WaveRNN. The gates of Cell stand in the order r, u, e of [nn.GRU], with u in
 // the sense of its z: it multiplies the old state.
 type Model struct {
-	Frames *nn.Linear // conditioning, at frame rate
-	Cell   *nn.GRU    // of 3 + Condition inputs; coarse units do not see the present coarse byte
+	Frames *nn.Linear // conditioning layer, at frame rate
+	Gates  *nn.Linear // from it to the gates, at frame rate
+	Cell   *nn.GRU    // of 3 inputs; coarse units do not see the present coarse byte
 	O1, O2 *nn.Linear // coarse: H/2 to H/2, to 256
 	O3, O4 *nn.Linear // fine
 
@@ -53,27 +56,33 @@ func New(s Spec, rng *rand.Rand) (*Model, error) {
 			return nil, fmt.Errorf("wavernn: %s %d: must be from 1 to %d", name, n, 1<<14)
 		}
 	}
-	if s.Around < 0 || s.Around > 16 || !(s.Emphasis >= 0 && s.Emphasis < 1) {
-		return nil, fmt.Errorf("wavernn: %d frames around, emphasis %g: must be from 0 to 16, and from 0 to below 1", s.Around, s.Emphasis)
+	if s.Around < 0 || s.Around > 16 || !(s.Emphasis >= 0 && s.Emphasis < 1) || !(s.Mu >= 0 && s.Mu < 1<<16) {
+		return nil, fmt.Errorf("wavernn: %d frames around, emphasis %g, mu %g: must be from 0 to 16, from 0 to below 1, and from 0 to below 65536", s.Around, s.Emphasis, s.Mu)
 	}
 	H := s.Units
 	m := &Model{
 		Frames: nn.NewLinear(s.Width(), s.Condition, rng),
-		Cell:   nn.NewGRU(Scalars+s.Condition, H, rng),
+		Gates:  nn.NewLinear(s.Condition, 3*H, rng),
+		Cell:   nn.NewGRU(Scalars, H, rng),
 		O1:     nn.NewLinear(H/2, H/2, rng), O2: nn.NewLinear(H/2, kernel.Classes, rng),
 		O3: nn.NewLinear(H/2, H/2, rng), O4: nn.NewLinear(H/2, kernel.Classes, rng),
 		spec: s,
 	}
-	m.Frames.Weight.Prunable, m.Cell.Input.Prunable = false, false
+	m.Gates.Bias = nil // the cell's
+	for _, l := range []*nn.Linear{m.O2, m.O4} {
+		nn.Normal(l.Weight, 0.02, rng) // the first guess is about uniform
+	}
+	nn.Normal(m.Gates.Weight, math.Sqrt(2/float64(s.Condition+H)), rng)
+	m.Frames.Weight.Prunable, m.Gates.Weight.Prunable, m.Cell.Input.Prunable = false, false, false
 	m.O2.Weight.Prunable, m.O4.Weight.Prunable = false, false
 	m.Cell.Recurrent.Recurrent.Parts = 3
-	m.Cell.Input.SetMasked(inputMask(H, Scalars+s.Condition))
+	m.Cell.Input.SetMasked(inputMask(H))
 	return m, nil
 }
 
 // inputMask leaves out the weights of the coarse units for the present coarse byte.
-func inputMask(H, K int) *sparse.Mask {
-	mask := sparse.NewMask(3*H, K, 1)
+func inputMask(H int) *sparse.Mask {
+	mask := sparse.NewMask(3*H, Scalars, 1)
 	mask.Fill()
 	for g := range 3 {
 		for i := range H / 2 {
@@ -94,59 +103,12 @@ func (m *Model) Forward(t *grad.Tape, frames *grad.Var, scalars *tensor.Tensor) 
 	if len(fs) != 3 || len(ss) != 3 || ss[0] != Scalars || ss[1] != fs[1]*m.spec.Hop || ss[2] != fs[2] {
 		panic(fmt.Sprintf("wavernn: Forward: frames %v and scalars %v at a hop of %d", fs, ss, m.spec.Hop))
 	}
-	condition := grad.Tanh(t, m.Frames.Forward(t, frames))
-	h := m.Cell.Forward(t, join(t, scalars, condition, m.spec.Hop))
+	held := m.Gates.Forward(t, grad.Tanh(t, m.Frames.Forward(t, frames)))
+	h := m.Cell.ForwardHeld(t, t.Input(scalars), held)
 	half := m.spec.Units / 2
-	coarse = m.O2.Forward(t, grad.ReLU(t, m.O1.Forward(t, rows(t, h, 0, half))))
-	fine = m.O4.Forward(t, grad.ReLU(t, m.O3.Forward(t, rows(t, h, half, 2*half))))
+	coarse = m.O2.Forward(t, grad.ReLU(t, m.O1.Forward(t, grad.Rows(t, h, 0, half))))
+	fine = m.O4.Forward(t, grad.ReLU(t, m.O3.Forward(t, grad.Rows(t, h, half, 2*half))))
 	return coarse, fine
-}
-
-// join puts the scalars [3,T,B] above the condition [C,F,B], each frame of which is held for
-// hop samples.
-func join(t *grad.Tape, scalars *tensor.Tensor, condition *grad.Var, hop int) *grad.Var {
-	C, F, B := condition.Value.Shape[0], condition.Value.Shape[1], condition.Value.Shape[2]
-	T := F * hop
-	out := t.New(Scalars+C, T, B)
-	y := out.Value.Data
-	copy(y, scalars.Data)
-	for i := range C * F {
-		for j := range hop {
-			copy(y[(Scalars*T+i*hop+j)*B:][:B], condition.Value.Data[i*B:])
-		}
-	}
-	return t.Record(out, func() {
-		dx, acc := t.GradOf(condition)
-		if dx == nil {
-			return
-		}
-		if !acc {
-			clear(dx)
-		}
-		for i := range C * F {
-			d := dx[i*B : (i+1)*B]
-			for j := range hop {
-				kernel.AddTo(d, out.Grad.Data[(Scalars*T+i*hop+j)*B:][:B])
-			}
-		}
-	}, condition)
-}
-
-// rows returns rows lo to hi of x.
-func rows(t *grad.Tape, x *grad.Var, lo, hi int) *grad.Var {
-	shape, n := x.Value.Shape, x.Value.Cols()
-	out := t.New(append([]int{hi - lo}, shape[1:]...)...)
-	copy(out.Value.Data, x.Value.Data[lo*n:hi*n])
-	return t.Record(out, func() {
-		dx, acc := t.GradOf(x)
-		if dx == nil {
-			return
-		}
-		if !acc {
-			clear(dx)
-		}
-		kernel.AddTo(dx[lo*n:hi*n], out.Grad.Data)
-	}, x)
 }
 
 // Split returns the coarse and the fine byte of a sample.

@@ -54,7 +54,7 @@ func NewSession(m *Model, o Options) (*Session, error) {
 	if block != [2]int{} && block != [2]int{16, 1} && block != [2]int{4, 4} && block != [2]int{1, 1} {
 		return nil, fmt.Errorf("wavernn: blocks of %dx%d: can be 16x1, 4x4 or 1x1", o.Rows, o.Cols)
 	}
-	H, K := m.spec.Units, m.Cell.Input.K()
+	H := m.spec.Units
 	s := &Session{spec: m.spec, temperature: float32(o.Temperature), pcg: rand.NewPCG(o.Seed, 0),
 		features: make([]float32, (m.spec.Condition+15)/16*16), hidden: make([]float32, H/2), logits: make([]float32, kernel.Classes)}
 	s.rng = rand.New(s.pcg)
@@ -66,23 +66,19 @@ func NewSession(m *Model, o Options) (*Session, error) {
 		s.heads[i] = o.compact(l.Weight, values(l.Weight), l.Bias.Dense.Data)
 	}
 	// The cell's gates stand in the order u, r, e.
-	input, bias := byGate(values(m.Cell.Input), H*K), byGate(m.Cell.Bias.Dense.Data, H)
+	input, bias := byGate(values(m.Cell.Input), H*Scalars), byGate(m.Cell.Bias.Dense.Data, H)
 	inner := make([]float32, 3*H)
 	copy(inner[2*H:], m.Cell.NBias.Dense.Data)
 	weight := m.Cell.Recurrent.Recurrent
 	s.recurrent = o.compact(weight, byGate(values(weight), H*H), inner)
-	conditions := make([]float32, 0, 3*H*m.spec.Condition)
 	s.cell = kernel.WaveCell{H: H, Product: make([]float32, 3*H), Frame: make([]float32, 3*H)}
 	for k := range s.cell.Input {
 		s.cell.Input[k] = make([]float32, 3*H)
-	}
-	for i := range 3 * H {
-		for k := range s.cell.Input {
-			s.cell.Input[k][i] = input[i*K+k]
+		for i := range s.cell.Input[k] {
+			s.cell.Input[k][i] = input[i*Scalars+k]
 		}
-		conditions = append(conditions, input[i*K+Scalars:(i+1)*K]...)
 	}
-	s.condition = kernel.NewCompact(conditions, 3*H, m.spec.Condition, 16, 1, kernel.F32, bias)
+	s.condition = kernel.NewCompact(byGate(values(m.Gates.Weight), H*m.spec.Condition), 3*H, m.spec.Condition, 16, 1, kernel.F32, bias)
 	s.Reset(o.Seed)
 	return s, nil
 }
