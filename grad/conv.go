@@ -2,6 +2,7 @@ package grad
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed073b5613/filigree/kernel"
 	"github.com/seed073b5613/filigree/tensor"
@@ -106,11 +107,11 @@ type reshape struct{ x, out *Var }
 
 // Reshape returns the elements of x in another shape of the same size, without copying.
 func Reshape(t *Tape, x *Var, shape ...int) *Var {
-	if tensor.Size(shape) != len(x.Value.Data) {
-		panic(fmt.Sprintf("grad: Reshape: x is %v, want %v", x.Value.Shape, shape))
+	if tensor.Size(shape) != len(x.Value.Data) { // clones keep shape itself on the stack
+		panic(fmt.Sprintf("grad: Reshape: x is %v, want %v", x.Value.Shape, slices.Clone(shape)))
 	}
 	if t == nil {
-		return &Var{Value: tensor.Of(x.Value.Data, shape...)}
+		return &Var{Value: tensor.Of(x.Value.Data, slices.Clone(shape)...)}
 	}
 	out := t.slot()
 	out.view.Data, out.view.Shape = x.Value.Data, append(out.view.Shape[:0], shape...)
