@@ -52,6 +52,19 @@ func Buffers(net any) []*Buffer {
 	return bs
 }
 
+// BatchNorms returns the batch norms found in net, in the order of the fields.
+func BatchNorms(net any) []*BatchNorm {
+	var bs []*BatchNorm
+	walk(reflect.ValueOf(net), "", func(_ string, v reflect.Value) bool {
+		b, ok := v.Interface().(*BatchNorm)
+		if ok && b != nil {
+			bs = append(bs, b)
+		}
+		return ok
+	})
+	return bs
+}
+
 // walk visits the exported fields below v; visit returns true for what it has taken.
 func walk(v reflect.Value, path string, visit func(path string, v reflect.Value) bool) {
 	if !v.IsValid() || !v.CanInterface() {

@@ -36,6 +36,7 @@ type commands struct {
 	Reproduce   reproduceCommand   `cmd:"" help:"Run a paper's comparison and report on it."`
 	Prune       pruneCommand       `cmd:"" help:"Make a sparse model from a dense one."`
 	Compare     compareCommand     `cmd:"" help:"Put runs beside each other."`
+	Landscape   landscapeCommand   `cmd:"" help:"Measure the loss along a path between two models."`
 	Bench       benchCommand       `cmd:"" help:"Measure speed on this machine."`
 	Fetch       fetchCommand       `cmd:"" help:"Download a data set and verify it."`
 	Runs        runsCommand        `cmd:"" help:"List or tidy the runs on disk."`

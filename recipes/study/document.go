@@ -30,6 +30,42 @@ func (d *document) chart(name string, c chart.Chart) {
 	d.blocks = append(d.blocks, block{text: name, chart: &c})
 }
 
+// Section is a part of a report besides the tables of its groups.
+type Section struct {
+	Title  string
+	Text   []string     // paragraphs
+	Tables [][][]string // the first line of each is its head
+	Charts []Figure
+}
+
+// Figure is a chart with the name of its file, without .svg.
+type Figure struct {
+	Name  string
+	Chart chart.Chart
+}
+
+func (d *document) section(s Section) {
+	d.heading(s.Title)
+	for _, text := range s.Text {
+		d.text(text)
+	}
+	for _, t := range s.Tables {
+		d.table(t)
+	}
+	for _, f := range s.Charts {
+		d.chart(f.Name, f.Chart)
+	}
+}
+
+// Page writes sections as one HTML page that needs nothing else.
+func Page(w io.Writer, title string, sections ...Section) error {
+	d := &document{title: title}
+	for _, s := range sections {
+		d.section(s)
+	}
+	return d.html(w)
+}
+
 func (d *document) markdown(w io.Writer) error {
 	fmt.Fprintf(w, "# %s\n", d.title)
 	for _, b := range d.blocks {

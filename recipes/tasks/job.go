@@ -24,6 +24,14 @@ const (
 	streamScratch         // first values that are not those of the run that found the topology
 )
 
+// weightStream returns the stream of first values of a method.
+func weightStream(method string) uint64 {
+	if method == "scratch" {
+		return streamScratch
+	}
+	return streamWeights
+}
+
 // job is one run made ready.
 type job struct {
 	dir    *train.Dir
@@ -43,11 +51,7 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 		return nil, err
 	}
 	j := &job{dir: dir, task: task, config: c, data: set}
-	stream := uint64(streamWeights)
-	if c.Method == "scratch" {
-		stream = streamScratch
-	}
-	if j.net, err = set.build(rand.New(rand.NewPCG(c.Seed, stream))); err != nil {
+	if j.net, err = set.build(rand.New(rand.NewPCG(c.Seed, weightStream(c.Method)))); err != nil {
 		return nil, err
 	}
 	if c.Init != "" {
