@@ -26,6 +26,8 @@ type Rewiring struct {
 	Distribution Distribution // nil: ERK
 	Structure    Structure
 
+	First map[string]*sparse.Mask // first topology, by name of the weight, instead of a random one; nil for that
+
 	From  int // first step at which an update may happen
 	Until int // updates happen before this step; 0.75 of all steps is usual
 	Every int // steps between updates; 0: 100
@@ -40,7 +42,16 @@ type Rewiring struct {
 
 // begin draws the first topology; name is the method's, for errors.
 func (r *Rewiring) begin(name string, ws []Weight, rng *rand.Rand) error {
-	if err := (Static{r.Sparsity, r.Distribution, r.Structure}).Begin(ws, rng); err != nil {
+	var first Method = Static{r.Sparsity, r.Distribution, r.Structure}
+	if r.First != nil {
+		for weight, mask := range r.First {
+			if mask.R != r.Structure.rows() {
+				return fmt.Errorf("prune: %s: the first topology of weight %q is in blocks of %d rows, not %d", name, weight, mask.R, r.Structure.rows())
+			}
+		}
+		first = Ticket{r.First}
+	}
+	if err := first.Begin(ws, rng); err != nil {
 		return err
 	}
 	return r.plan(name, ws, rng)

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/seed073b5613/filigree/recipes/difficulty"
 	"github.com/seed073b5613/filigree/recipes/rigl"
 	"github.com/seed073b5613/filigree/recipes/sparsity"
 	"github.com/seed073b5613/filigree/recipes/study"
@@ -38,6 +39,7 @@ var studies = []struct {
 }{
 	{"rigl", rigl.Study},
 	{"state-of-sparsity", sparsity.Study},
+	{"difficulty", difficulty.Study},
 }
 
 // Help shows how the command is used.
@@ -48,6 +50,7 @@ func (reproduceCommand) Help() string {
   filigree reproduce rigl --budget 12h --shard 1/4    on the first of four machines
   filigree reproduce rigl --budget 12h --merge        then, in one folder with all runs
   filigree reproduce state-of-sparsity --full
+  filigree reproduce difficulty --budget 20m          paths between solutions
 
 Runs that are done are skipped and broken ones go on, so the same command can be
 given again and again.`

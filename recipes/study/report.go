@@ -1,6 +1,7 @@
 package study
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,7 @@ type Report struct {
 }
 
 // report writes report.md, report.html and the figures.
-func (s *Study) report(runs []*run, o Options) (Report, error) {
+func (s *Study) report(ctx context.Context, runs []*run, o Options) (Report, error) {
 	r := Report{Path: filepath.Join(o.Report, "report.md"), HTML: filepath.Join(o.Report, "report.html")}
 	d := &document{title: s.Title}
 	d.text("Source: " + s.Source + ". Mean ± standard deviation over the seeds; work in multiples of dense training for the same number of steps, counted as in arXiv:1911.11134, appendix H.")
@@ -48,16 +49,39 @@ func (s *Study) report(runs []*run, o Options) (Report, error) {
 		d.text(text)
 	}
 	r.Orderings = s.orderings(all)
+	var more Findings
+	if s.Further != nil {
+		var err error
+		if more, err = s.Further(ctx, o, o.finder(runs)); err != nil {
+			return r, err
+		}
+		r.Orderings = append(r.Orderings, more.Orderings...)
+	}
 	d.verdicts(r.Orderings, s.Claims)
 	for g := range s.Groups {
 		if err := d.group(&s.Groups[g], all[s.Groups[g].Key]); err != nil {
 			return r, err
 		}
 	}
+	for _, section := range more.Sections {
+		d.section(section)
+	}
 	if e := environment(runs); e != "" {
 		d.text(e)
 	}
 	return r, d.write(o.Report, r.Path, r.HTML)
+}
+
+// finder returns a function that finds the directory of a finished run.
+func (o Options) finder(runs []*run) func(group, label string, seed int) (string, bool) {
+	return func(group, label string, seed int) (string, bool) {
+		for _, r := range runs {
+			if r.err == nil && r.group.Key == group && r.entry.Label == label && r.seed == uint64(seed) {
+				return o.path(r), true
+			}
+		}
+		return "", false
+	}
 }
 
 // orderings judges the claims.
@@ -115,8 +139,8 @@ func (d *document) verdicts(os []Ordering, claims []Claim) {
 	table := [][]string{{"claim", "", "figures"}}
 	for i, o := range os {
 		figures := o.Figures
-		if e := claims[i].Explanation; e != "" {
-			figures += ". " + e
+		if i < len(claims) && claims[i].Explanation != "" {
+			figures += ". " + claims[i].Explanation
 		}
 		table = append(table, []string{o.Claim, o.Verdict(), figures})
 	}

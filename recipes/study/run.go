@@ -73,7 +73,7 @@ func (s *Study) Run(ctx context.Context, o Options) (Report, error) {
 	if !slices.ContainsFunc(runs, func(r *run) bool { return r.err == nil }) {
 		return Report{}, fmt.Errorf("study: no run succeeded; the first: %w", runs[0].err)
 	}
-	return s.report(runs, o)
+	return s.report(ctx, runs, o)
 }
 
 func (o Options) path(r *run) string { return filepath.Join(o.Out, r.group.Key, r.name()) }
@@ -157,7 +157,7 @@ func (r *run) do(ctx context.Context, o Options, p *pace) {
 			p.finished(r, false)
 			return
 		}
-		settings.Ticket = o.path(r.parent)
+		settings = r.from(settings, o.path(r.parent))
 	}
 	path := o.path(r)
 	before, err := tasks.ReadSettings(path)
@@ -174,7 +174,7 @@ func (r *run) do(ctx context.Context, o Options, p *pace) {
 		r.err = err
 	default:
 		before.Data, before.Threads, settings.Threads, before.SaveSeconds = settings.Data, 0, 0, settings.SaveSeconds
-		before.Ticket = settings.Ticket // a moved study keeps its tickets
+		before.Ticket, before.Init = settings.Ticket, settings.Init // a moved study keeps its tickets
 		if !reflect.DeepEqual(before, settings) {
 			r.err = fmt.Errorf("the run in %s has other settings; name another folder for this study, or remove it", path)
 			break

@@ -4,6 +4,7 @@
 package study
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"regexp"
@@ -24,6 +25,9 @@ type Study struct {
 	Seeds  int
 	Full   []string // commands at the paper's own settings
 	Left   []string // groups that were left out, and why
+
+	// Further finds out more about the trained networks once all runs are done; may be nil.
+	Further func(ctx context.Context, o Options, find func(group, label string, seed int) (run string, ok bool)) (Findings, error)
 }
 
 // Group is a set of runs on one task that are compared with each other.
@@ -40,8 +44,15 @@ type Entry struct {
 	Series   string // in plots: "RigL 2x"
 	Settings tasks.Settings
 	Ticket   string  // label of the entry whose run of the same seed finds the topology
+	Start    bool    // begin with the weights of that run, too
 	Cost     float64 // duration in any unit, the same in the whole study
 	Paper    string  // the paper's own figure, on its own task
+}
+
+// Findings are what a study finds out besides the scores of its runs.
+type Findings struct {
+	Orderings []Ordering
+	Sections  []Section
 }
 
 // Kind says what a claim is about.
@@ -82,6 +93,15 @@ type run struct {
 func (r *run) name() string {
 	slug := strings.Trim(regexp.MustCompile(`[^a-z0-9.]+`).ReplaceAllString(strings.ToLower(r.entry.Label), "-"), "-")
 	return fmt.Sprintf("%s-%d", slug, r.seed)
+}
+
+// from returns settings that take what the run needs of its parent from a directory.
+func (r *run) from(s tasks.Settings, parent string) tasks.Settings {
+	s.Ticket = parent
+	if r.entry.Start {
+		s.Init = parent
+	}
+	return s
 }
 
 // runs lists the trainings of a study, in the order they are done: all of a seed before the
@@ -154,7 +174,7 @@ func (s *Study) List(w io.Writer) error {
 		settings := r.entry.Settings
 		settings.Seed = r.seed
 		if r.parent != nil {
-			settings.Ticket = r.parent.group.Key + "/" + r.parent.name()
+			settings = r.from(settings, r.parent.group.Key+"/"+r.parent.name())
 		}
 		if _, err := fmt.Fprintf(w, "%s/%s\t%s\n", r.group.Key, r.name(), tasks.Command(r.group.Task, settings)); err != nil {
 			return err

@@ -31,7 +31,7 @@ type Settings struct {
 	Redistribute bool    `json:"redistribute" group:"Sparsity" help:"snfs: move weights between layers."`
 	Penalty      float64 `json:"penalty" group:"Sparsity" help:"variational, l0: weight of the penalty, in units of one over the number of training samples; 0 for 1 (variational) or one that is steered towards the sparsity (l0)."`
 	Threshold    float64 `json:"threshold" group:"Sparsity" help:"variational: with a penalty of its own, weights of at least this log alpha go; else as many as the sparsity takes."`
-	Ticket       string  `json:"ticket" placeholder:"RUN" group:"Sparsity" help:"lottery, scratch: the run or model that found the topology; without it, one is pruned first."`
+	Ticket       string  `json:"ticket" placeholder:"RUN" group:"Sparsity" help:"lottery, scratch: the run or model that found the topology; without it, one is pruned first. set, snfs, rigl: the run or model whose topology comes first."`
 
 	Init       string  `json:"init" placeholder:"MODEL" group:"Training" help:"Start from the weights of this model, made dense, rather than from random ones."`
 	Epochs     int     `json:"epochs" group:"Training" help:"Passes over the training data."`

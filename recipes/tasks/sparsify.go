@@ -46,6 +46,11 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 	default:
 		penalty.Lambda = one
 	}
+	if s.Ticket != "" && slices.Contains([]string{"set", "snfs", "rigl"}, s.Method) {
+		if rewiring.First, err = j.topologyOf(s.Ticket); err != nil {
+			return err
+		}
+	}
 	switch s.Method {
 	case "dense":
 		j.method = prune.Dense{}
