@@ -3,6 +3,7 @@ package audio
 import (
 	"fmt"
 	"math"
+	"math/bits"
 
 	"github.com/seed073b5613/filigree/kernel"
 )
@@ -77,13 +78,13 @@ func NewMel(rate, bands, size, window, hop int) *Mel {
 func VoiceMel() *Mel { return NewMel(16000, 80, 1024, 640, 160) }
 
 // EATSMel is the front end of EATS and of its spectrogram discriminator (Donahue et al.
-// 2021, appendix E) at 24 kHz: 80 bands from 80 to 7600 Hz, windows of 2048 samples every
-// 1024 from the first sample on, zeros behind the last, ln(1 + 10000·m). Two seconds are 47
-// frames.
-func EATSMel() *Mel {
-	const size, rate = 2048, 24000
+// 2021, appendix E), which is for 24 kHz: 80 bands from 80 to 7600 Hz, windows of 2048 samples
+// every 1024 from the first sample on, zeros behind the last, ln(1 + 10000·m). Two seconds are
+// 47 frames. At other rates windows are as long, rounded down to a power of two.
+func EATSMel(rate int) *Mel {
+	size := 1 << (bits.Len(uint(2048*rate/24000)) - 1)
 	return &Mel{Rate: rate, Bands: 80, Gain: 10000,
-		Frames:  kernel.Frames{Size: size, Hop: 1024, Window: Hann(size, size)},
+		Frames:  kernel.Frames{Size: size, Hop: size / 2, Window: Hann(size, size)},
 		Filters: MelFilters(HTK, 80, size, rate, 80, 7600)}
 }
 

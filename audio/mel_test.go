@@ -96,7 +96,7 @@ func TestLevels(t *testing.T) {
 
 // EATSMel against the definition, in float64.
 func TestEATSMel(t *testing.T) {
-	m := audio.EATSMel()
+	m := audio.EATSMel(24000)
 	for n, want := range map[int]int{48000: 47, 1024: 1, 1025: 2} {
 		if got := m.Count(n); got != want {
 			t.Errorf("%d samples are %d frames, want %d", n, got, want)

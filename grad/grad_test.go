@@ -217,6 +217,8 @@ var opCases = []opCase{
 		lengths := &Var{Value: tensor.Of([]float32{1, 2, 0, 2, 3, 1, 1, 2}, 1, 2, 4)}
 		return InterpolateFrom(t, in[0], lengths, 2.5, []int{1, 4}, 5)
 	})},
+	{"mul", [][]int{{3, 4}, {3, 4}}, plain(func(t *Tape, in []*Var) *Var { return Mul(t, Mul(t, in[0], in[1]), in[0]) })},
+	{"images", [][]int{{3, 2, 4}}, plain(func(t *Tape, in []*Var) *Var { return Add(t, Images(t, in[0]), Images(t, in[0])) })},
 	{"concat", [][]int{{2, 2, 3}, {1, 2, 3}}, plain(func(t *Tape, in []*Var) *Var {
 		return Concat(t, Concat(t, in[1], in[0]), Add(t, in[0], in[0]))
 	})},

@@ -16,6 +16,12 @@ const mostWords = 40
 // memory that does not grow with its length. Samples are valid until the next one. The
 // error is that of reading, or the context's.
 func (v *Voice) Speak(ctx context.Context, r io.Reader, o Options) iter.Seq2[Utterance, error] {
+	return Utterances(ctx, r, func(s text.Sentence) Utterance { return v.Say(s, o) })
+}
+
+// Utterances yields what say makes of the sentences of a text, or of parts of long ones: see
+// [Voice.Speak].
+func Utterances(ctx context.Context, r io.Reader, say func(text.Sentence) Utterance) iter.Seq2[Utterance, error] {
 	return func(yield func(Utterance, error) bool) {
 		for s, err := range text.Sentences(r) {
 			if err != nil {
@@ -27,7 +33,7 @@ func (v *Voice) Speak(ctx context.Context, r io.Reader, o Options) iter.Seq2[Utt
 					yield(Utterance{}, err)
 					return
 				}
-				u := v.Say(part, o)
+				u := say(part)
 				u.Sentence = part
 				if !yield(u, nil) {
 					return
