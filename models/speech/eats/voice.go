@@ -192,6 +192,9 @@ func (v *Voice) lengths(tokens []speech.Token, l []float32, speed float64) []spe
 	exact, at := 0.0, 0
 	for i, k := range tokens {
 		frames := min(float64(l[i]), longest*v.Config.Spec.FrameRate) / speed
+		if math.IsNaN(frames) { // weights near the ends of float32
+			frames = 1
+		}
 		l[i] = float32(frames)
 		exact += frames
 		end := int(math.Round(exact))
