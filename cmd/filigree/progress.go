@@ -107,3 +107,14 @@ func (p *progress) close() {
 		fmt.Fprintln(p.w)
 	}
 }
+
+// slowly returns a function that says how far something is, every two seconds and at its end.
+func slowly(w io.Writer) func(what string, done, of int) {
+	var last time.Time
+	return func(what string, done, of int) {
+		if done == of || time.Since(last) > 2*time.Second {
+			last = time.Now()
+			fmt.Fprintf(w, "%s %d of %d\n", what, done, of)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/recipes/gantts"
 	"github.com/seed073b5613/filigree/recipes/tasks"
 	"github.com/seed073b5613/filigree/recipes/vocoder"
 	"github.com/seed073b5613/filigree/recipes/voice"
@@ -28,6 +29,7 @@ type trainCommand struct {
 	Letters    trainTask    `cmd:"" name:"letters" help:"Letter-to-sound network for words no dictionary has."`
 	Voice      trainVoice   `cmd:"" help:"A voice, from recordings of one speaker."`
 	Vocoder    trainVocoder `cmd:"" help:"A vocoder, which turns spectra into sound, from recordings of one speaker."`
+	GAN        trainGAN     `cmd:"" name:"gan-tts" help:"A generator of waveforms against discriminators of windows, from recordings of one speaker."`
 	Names      trainNames   `cmd:"" name:"list-names" hidden:"" default:"withargs"`
 }
 
@@ -41,7 +43,7 @@ func newTrainCommand() trainCommand {
 		}
 		t.name, t.Settings = name, task.Default
 	}
-	c.Voice.Settings, c.Vocoder.Settings = voice.Default, vocoder.Default
+	c.Voice.Settings, c.Vocoder.Settings, c.GAN.Settings = voice.Default, vocoder.Default, gantts.Default
 	return c
 }
 

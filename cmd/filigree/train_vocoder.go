@@ -39,17 +39,11 @@ func (c *trainVocoder) Run(ctx context.Context, io console) error {
 	}
 	bar := newProgress(io.err)
 	bar.metric = vocoder.Metric
-	var last time.Time
 	r, err := vocoder.Run(ctx, c.Settings, vocoder.IO{Dir: dir,
-		Progress: func(what string, done, of int) {
-			if done == of || time.Since(last) > 2*time.Second {
-				last = time.Now()
-				fmt.Fprintf(io.err, "%s %d of %d\n", what, done, of)
-			}
-		},
-		Begin:  func(summary string) { fmt.Fprintf(io.err, "%s\nrun %s\n", summary, show(dir)) },
-		Report: func(e train.Event) { bar.report(e) },
-		Warn:   func(text string) { fmt.Fprintln(io.err, "warning:", text) },
+		Progress: slowly(io.err),
+		Begin:    func(summary string) { fmt.Fprintf(io.err, "%s\nrun %s\n", summary, show(dir)) },
+		Report:   func(e train.Event) { bar.report(e) },
+		Warn:     func(text string) { fmt.Fprintln(io.err, "warning:", text) },
 	})
 	bar.close()
 	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {

@@ -39,15 +39,9 @@ func (c *trainVoice) Run(ctx context.Context, io console) error {
 		return err
 	}
 	bar := newProgress(io.err)
-	var last time.Time
 	warned := 0
 	r, err := voice.Run(ctx, c.Settings, voice.IO{Dir: dir,
-		Progress: func(what string, done, of int) {
-			if done == of || time.Since(last) > 2*time.Second {
-				last = time.Now()
-				fmt.Fprintf(io.err, "%s %d of %d\n", what, done, of)
-			}
-		},
+		Progress: slowly(io.err),
 		Stage: func(name, summary string) {
 			bar.close()
 			bar = newProgress(io.err)

@@ -95,20 +95,31 @@ type decoderNet struct {
 	front  *audio.Mel
 }
 
-// Forward returns the loss: the spectral distances of several resolutions (mean) and L1 of
-// the log mel spectrum.
+// Forward returns the loss.
 func (n *decoderNet) Forward(t *grad.Tape, _ *grad.Var) *grad.Var {
+	x, y := n.judged(t)
+	return SpectralLoss(t, x, y, n.front)
+}
+
+// judged returns the judged frames of the batch, as the decoder makes them and recorded, both
+// [1, B, 160·64].
+func (n *decoderNet) judged(t *grad.Tape) (x, y *grad.Var) {
 	b := n.source.batch
-	x := n.Wave(t, b.mel, b.pitch, b.e, n.source.stats)
+	x = n.Wave(t, b.mel, b.pitch, b.e, n.source.stats)
 	starts := make([]int, n.source.size)
 	for i := range starts {
 		starts[i] = cropEdge * speech.Hop
 	}
 	const L = cropFrames * speech.Hop
-	x = grad.Slice(t, x, starts, L)
-	y := &grad.Var{Value: tensor.Of(b.wave, 1, n.source.size, L)}
+	return grad.Slice(t, x, starts, L), &grad.Var{Value: tensor.Of(b.wave, 1, n.source.size, L)}
+}
+
+// SpectralLoss returns how far the spectra of waveforms x are from those of y, both [1, B, L]: the
+// spectral distances of several resolutions (mean) and L1 of the log mel spectrum.
+func SpectralLoss(t *grad.Tape, x, y *grad.Var, front *audio.Mel) *grad.Var {
 	var none *grad.Tape
 	var loss *grad.Var
+	L := y.Value.Shape[2]
 	for _, r := range resolutions {
 		T := r.Count(L)
 		part := grad.SpectralDistance(t, grad.Magnitude(t, x, r, T), grad.Magnitude(none, y, r, T).Value.Data)
@@ -119,9 +130,9 @@ func (n *decoderNet) Forward(t *grad.Tape, _ *grad.Var) *grad.Var {
 			loss = grad.Add(t, loss, part)
 		}
 	}
-	T := n.front.Frames.Count(L)
+	T := front.Frames.Count(L)
 	mel := func(t *grad.Tape, x *grad.Var) *grad.Var {
-		return grad.LogMel(t, grad.Magnitude(t, x, n.front.Frames, T), n.front.Filters, n.front.Floor)
+		return grad.LogMel(t, grad.Magnitude(t, x, front.Frames, T), front.Filters, front.Floor)
 	}
 	return grad.Add(t, loss, grad.L1(t, mel(t, x), mel(none, y).Value.Data, nil))
 }
