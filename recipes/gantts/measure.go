@@ -28,9 +28,9 @@ type Result struct {
 	MelL1       float64   `json:"mel_l1"`
 	MCD13       float64   `json:"mcd13"`
 	LSD2048     float64   `json:"lsd2048"`
-	Periodicity *float64  `json:"periodicity_rmse"` // null where nothing is voiced
+	Periodicity *float64  `json:"periodicity_rmse"` // null where not defined
 	Voicing     float64   `json:"voicing_error"`
-	STOI        float64   `json:"stoi"`
+	STOI        *float64  `json:"stoi"`
 	Clips       int       `json:"dsd_clips"`
 	CFDSD       *float64  `json:"cfdsd"` // null for too few clips
 	CKDSD       *float64  `json:"ckdsd"`
@@ -182,8 +182,8 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 		other = append(other, listener.Embeddings(c.Wave)...)
 	}
 	s := tally.Score()
-	res.MelL1, res.MCD13, res.LSD2048, res.Voicing, res.STOI, res.RTF = s.MelL1, s.MCD13, s.LSD2048, s.Voicing, s.STOI, began/seconds
-	res.Periodicity = known(s.Periodicity)
+	res.MelL1, res.MCD13, res.LSD2048, res.Voicing, res.RTF = s.MelL1, s.MCD13, s.LSD2048, s.Voicing, began/seconds
+	res.Periodicity, res.STOI = known(s.Periodicity), known(s.STOI)
 	if min(len(generated), len(other)) >= 2 {
 		d := speech.Compare(generated, same, other)
 		res.Clips = d.Clips
