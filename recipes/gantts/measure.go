@@ -16,6 +16,7 @@ import (
 	"github.com/seed073b5613/filigree/models/speech"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/recipes/tasks"
+	"github.com/seed073b5613/filigree/recipes/voice"
 	"github.com/seed073b5613/filigree/tensor"
 	"github.com/seed073b5613/filigree/train"
 )
@@ -23,32 +24,26 @@ import (
 // Result is what a run leaves. Measures are of recordings it was not trained on, from their own
 // phonemes, durations and pitch, see [quality.Score] and [speech.Distances].
 type Result struct {
-	Run         string    `json:"run"`
-	Model       string    `json:"model"`
-	MelL1       float64   `json:"mel_l1"`
-	MCD13       float64   `json:"mcd13"`
-	LSD2048     float64   `json:"lsd2048"`
-	Periodicity *float64  `json:"periodicity_rmse"` // null where not defined
-	Voicing     float64   `json:"voicing_error"`
-	STOI        *float64  `json:"stoi"`
-	Clips       int       `json:"dsd_clips"`
-	CFDSD       *float64  `json:"cfdsd"` // null for too few clips
-	CKDSD       *float64  `json:"ckdsd"`
-	FDSD        *float64  `json:"fdsd"`
-	KDSD        *float64  `json:"kdsd"`
-	FloorFDSD   *float64  `json:"fdsd_floor"`
-	FloorKDSD   *float64  `json:"kdsd_floor"`
-	RTF         float64   `json:"rtf"`
-	Weights     int       `json:"weights"`
-	Nonzeros    int       `json:"nonzeros"`
-	Bytes       int64     `json:"bytes"`
-	Steps       int       `json:"steps"`
-	StepMS      float64   `json:"step_ms"`
-	CriticMS    float64   `json:"critic_ms"` // the discriminators' own step
-	Held        int       `json:"held_out"`
-	Seconds     float64   `json:"seconds"`
-	Settings    Settings  `json:"settings"`
-	Machine     train.Env `json:"machine"`
+	Run         string   `json:"run"`
+	Model       string   `json:"model"`
+	MelL1       float64  `json:"mel_l1"`
+	MCD13       float64  `json:"mcd13"`
+	LSD2048     float64  `json:"lsd2048"`
+	Periodicity *float64 `json:"periodicity_rmse"` // null where not defined
+	Voicing     float64  `json:"voicing_error"`
+	STOI        *float64 `json:"stoi"`
+	voice.SpeechDistances
+	RTF      float64   `json:"rtf"`
+	Weights  int       `json:"weights"`
+	Nonzeros int       `json:"nonzeros"`
+	Bytes    int64     `json:"bytes"`
+	Steps    int       `json:"steps"`
+	StepMS   float64   `json:"step_ms"`
+	CriticMS float64   `json:"critic_ms"` // the discriminators' own step
+	Held     int       `json:"held_out"`
+	Seconds  float64   `json:"seconds"`
+	Settings Settings  `json:"settings"`
+	Machine  train.Env `json:"machine"`
 }
 
 // settleBatches are how many batches the statistics of norms are taken over.
@@ -158,9 +153,9 @@ func (r *run) finish(ctx context.Context, o train.Outcome) (Result, error) {
 // measure compares held-out recordings with what the generator makes of them.
 func (r *run) measure(ctx context.Context, res *Result) error {
 	var tally quality.Tally
-	var generated, same, other [][]float64
+	var clips []*voice.Clip
+	var made [][]float32
 	began, seconds := 0.0, 0.0
-	listener := speech.DefaultRecognizer()
 	for _, c := range r.held {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -168,28 +163,17 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 		start := time.Now()
 		y := r.decode(c)
 		began, seconds = began+time.Since(start).Seconds(), seconds+float64(len(y))/speech.SampleRate
-		generated, same = append(generated, listener.Embeddings(y)...), append(same, listener.Embeddings(c.Wave)...)
+		clips, made = append(clips, c.Clip), append(made, y)
 		one, err := quality.Compare(c.Wave, y, true)
 		if err != nil {
 			return err
 		}
 		tally.Merge(one)
 	}
-	for _, c := range r.train {
-		if len(other) >= len(same) {
-			break
-		}
-		other = append(other, listener.Embeddings(c.Wave)...)
-	}
 	s := tally.Score()
 	res.MelL1, res.MCD13, res.LSD2048, res.Voicing, res.RTF = s.MelL1, s.MCD13, s.LSD2048, s.Voicing, began/seconds
 	res.Periodicity, res.STOI = known(s.Periodicity), known(s.STOI)
-	if min(len(generated), len(other)) >= 2 {
-		d := speech.Compare(generated, same, other)
-		res.Clips = d.Clips
-		res.CFDSD, res.CKDSD, res.FDSD, res.KDSD = known(d.CFDSD), known(d.CKDSD), known(d.FDSD), known(d.KDSD)
-		res.FloorFDSD, res.FloorKDSD = known(d.FloorFDSD), known(d.FloorKDSD)
-	}
+	res.SpeechDistances = voice.Distances(clips, made, r.corpus.Train)
 	return nil
 }
 

@@ -126,11 +126,45 @@ type Copies struct {
 	F0          float64 `json:"f0_rmse_cents"`
 	Voicing     float64 `json:"voicing_error"`
 	STOI        float64 `json:"stoi"`
+	SpeechDistances
+}
+
+// SpeechDistances are those of [speech.Distances] that a few clips can tell; null where there
+// are too few.
+type SpeechDistances struct {
+	Clips     int      `json:"dsd_clips"`
+	CFDSD     *float64 `json:"cfdsd"`
+	CKDSD     *float64 `json:"ckdsd"`
+	FDSD      *float64 `json:"fdsd"`
+	KDSD      *float64 `json:"kdsd"`
+	FloorFDSD *float64 `json:"fdsd_floor"`
+	FloorKDSD *float64 `json:"kdsd_floor"`
+}
+
+// Distances measures how far waveforms made of clips are from these clips and from others.
+func Distances(clips []*Clip, made [][]float32, others []*Clip) (d SpeechDistances) {
+	var generated, same, other [][]float64
+	r := speech.DefaultRecognizer()
+	for i, c := range clips {
+		generated, same = append(generated, r.Embeddings(made[i])...), append(same, r.Embeddings(c.Wave)...)
+	}
+	for _, c := range others {
+		if len(other) >= len(same) {
+			break
+		}
+		other = append(other, r.Embeddings(c.Wave)...)
+	}
+	if min(len(generated), len(other)) < 2 {
+		return d
+	}
+	x := speech.Compare(generated, same, other)
+	return SpeechDistances{x.Clips, &x.CFDSD, &x.CKDSD, &x.FDSD, &x.KDSD, &x.FloorFDSD, &x.FloorKDSD}
 }
 
 // measureDecoder compares recordings with what a decoder makes of their own spectra.
-func measureDecoder(ctx context.Context, v *speech.Voice, clips []*Clip) (Copies, error) {
+func measureDecoder(ctx context.Context, v *speech.Voice, clips, others []*Clip) (Copies, error) {
 	var tally quality.Tally
+	var made [][]float32
 	for _, c := range clips {
 		if err := ctx.Err(); err != nil {
 			return Copies{}, err
@@ -141,7 +175,8 @@ func measureDecoder(ctx context.Context, v *speech.Voice, clips []*Clip) (Copies
 			return Copies{}, err
 		}
 		tally.Merge(one)
+		made = append(made, y)
 	}
 	s := tally.Score()
-	return Copies{s.MelL1, s.MCD13, s.LSD1024, s.LSD2048, s.Periodicity, s.F0, s.Voicing, s.STOI}, nil
+	return Copies{s.MelL1, s.MCD13, s.LSD1024, s.LSD2048, s.Periodicity, s.F0, s.Voicing, s.STOI, Distances(clips, made, others)}, nil
 }

@@ -32,7 +32,8 @@ type Settings struct {
 	Data          string        `json:"data" placeholder:"DIR" help:"Folder with metadata.csv and wavs, as LJ Speech has them."`
 	Name          string        `json:"name,omitempty" help:"Name of the voice."`
 	Budget        time.Duration `json:"budget" help:"Time the training may take: 15m, 1h, 3h."`
-	Stage         string        `json:"stage" help:"Part of the work: all, acoustic (phonemes to spectra), decoder (spectra to sound), or voice (put the best of both so far in one file)."`
+	Stage         string        `json:"stage" help:"Part of the work: all, acoustic (phonemes to spectra), decoder (spectra to sound), adversarial (the decoder goes on against discriminators; not part of all), or voice (put the best so far in one file)."`
+	Critics       string        `json:"critics,omitempty" help:"Who judges in the adversarial stage: all (ten window discriminators and one of spectrograms), or none (the same training without, to compare with)."`
 	Sparsity      float64       `json:"sparsity" help:"Share of the weights of large layers that do not exist."`
 	Block         string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
 	Width         float64       `json:"width" help:"Multiplies the channels of frames in both networks."`
@@ -43,15 +44,17 @@ type Settings struct {
 }
 
 // Default are the settings of the voice that comes with the program, but for its budget.
-var Default = Settings{Budget: 15 * time.Minute, Stage: "all", Sparsity: 0.8, Block: "4x1", Width: 1, Seed: 1}
+var Default = Settings{Budget: 15 * time.Minute, Stage: "all", Critics: "all", Sparsity: 0.8, Block: "4x1", Width: 1, Seed: 1}
 
 // Validate reports the first setting that makes no sense, by its flag's name.
 func (s *Settings) Validate() error {
 	switch {
 	case s.Data == "":
 		return errors.New("--data: name the folder of the recordings")
-	case !slices.Contains([]string{"all", "acoustic", "decoder", "voice"}, s.Stage):
-		return fmt.Errorf("--stage %s: not one of all, acoustic, decoder, voice", s.Stage)
+	case !slices.Contains([]string{"all", "acoustic", "decoder", "adversarial", "voice"}, s.Stage):
+		return fmt.Errorf("--stage %s: not one of all, acoustic, decoder, adversarial, voice", s.Stage)
+	case s.Critics != "all" && s.Critics != "none":
+		return fmt.Errorf("--critics %s: neither all nor none", s.Critics)
 	case s.Budget < time.Minute || s.Budget > 1000*time.Hour:
 		return fmt.Errorf("--budget %v: must be from 1m to 1000h", s.Budget)
 	case !(s.Sparsity >= 0 && s.Sparsity < 1):
@@ -104,6 +107,8 @@ const (
 	streamAcoustic
 	streamDecoder
 	streamCalibration
+	streamAdversarial
+	streamCritics
 )
 
 const (
@@ -150,6 +155,11 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 			return Result{Run: out.Dir}, err
 		}
 	}
+	if s.Stage == "adversarial" {
+		if err := r.adversarial(ctx); err != nil {
+			return Result{Run: out.Dir}, err
+		}
+	}
 	return r.finish(ctx)
 }
 
@@ -174,6 +184,8 @@ type stage struct {
 	every  int // steps between evaluations
 	score  func(ctx context.Context) (train.Scores, error)
 	save   func(path string) error
+
+	players optim.Split // optimizers of a stage that leaves the topology as it is; nil for Adam and RigL
 }
 
 // acoustic trains the acoustic model.
@@ -194,26 +206,12 @@ func (r *run) decoder(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	held, err := newCropSource(r.corpus.Held, &r.voice.Config.Stats, decoderBatch, rand.NewPCG(0, 0))
-	if err != nil {
-		held, err = source, nil
-	}
 	if path, err := r.part("acoustic"); err == nil && !r.speaks {
 		r.speaks = r.voice.LoadPart(path, false) == nil // without it, recordings are what is heard
 	}
 	net := &decoderNet{r.voice.Decoder, source, audio.VoiceMel()}
 	return r.train(ctx, stage{name: "decoder", metric: tasks.Metric{Label: "spectral distance", Unit: " nats", Scale: -1}, net: net, source: source, rate: 1e-3, steps: r.DecoderSteps, share: decoderShare, every: 1000,
-		score: func(ctx context.Context) (train.Scores, error) {
-			loss, n := 0.0, 8
-			held.pcg = rand.NewPCG(0, 0) // always the same crops
-			tape := &grad.Tape{NoGrad: true}
-			for range n {
-				tape.Reset()
-				held.Next()
-				loss += float64((&decoderNet{r.voice.Decoder, held, net.front}).Forward(tape, nil).Value.Data[0])
-			}
-			return train.Scores{Loss: loss / float64(n), Quality: -loss / float64(n), Count: n * decoderBatch}, ctx.Err()
-		}, save: r.voice.SaveParts})
+		score: r.spectral(source), save: r.voice.SaveParts})
 }
 
 // settled are what a stage's own directory records: the settings and the number of steps,
@@ -273,8 +271,11 @@ func (r *run) train(ctx context.Context, s stage) error {
 		Random:   rand.NewPCG(r.Seed, streamTopology),
 		Evaluate: s.score, EvalEvery: s.every, SaveAfter: 2 * time.Minute, Best: s.save, Report: report,
 	}
-	ps := nn.Params(s.net)
-	loop.Prune, loop.Weights = r.method(c.Steps), prune.Weights(ps)
+	if ps := nn.Params(s.net); s.players == nil {
+		loop.Prune, loop.Weights = r.method(c.Steps), prune.Weights(ps)
+	} else {
+		loop.Optim, loop.Clip = s.players, 0
+	}
 	if r.out.Stage != nil {
 		r.out.Stage(s.name, fmt.Sprintf("%d steps", c.Steps))
 	}
@@ -313,7 +314,7 @@ func (r *run) calibrate(s stage) int {
 		tape.Backward(s.net.Forward(tape, nil))
 	}
 	each := time.Since(began).Seconds() / float64(n-2)
-	if r.Sparsity > 0 {
+	if r.Sparsity > 0 && s.players == nil {
 		each *= 1 - 0.6*r.Sparsity // measured dense
 	}
 	return max(100, int(s.share*r.Budget.Seconds()/each))
@@ -331,17 +332,33 @@ func (r *run) part(name string) (string, error) {
 	return "", fmt.Errorf("voice: %s has no model yet: train it with --stage %s", dir, name)
 }
 
+// gather gives the voice the best networks so far.
+func (r *run) gather() error {
+	start := filepath.Join(r.out.Dir, startFile)
+	if v, err := speech.Open(start); err == nil {
+		r.voice = v
+	}
+	for _, name := range []string{"acoustic", "decoder", "adversarial"} {
+		path, err := r.part(name)
+		switch {
+		case err == nil:
+			if err := r.voice.LoadPart(path, name != "acoustic"); err != nil {
+				return err
+			}
+		case name != "adversarial" && !exists(start):
+			return err
+		}
+	}
+	return nil
+}
+
+func exists(path string) bool { _, err := os.Stat(path); return err == nil }
+
 // finish puts the networks together, corrects their means, and measures and writes the
 // voice.
 func (r *run) finish(ctx context.Context) (Result, error) {
-	for _, name := range []string{"acoustic", "decoder"} {
-		path, err := r.part(name)
-		if err != nil {
-			return Result{Run: r.out.Dir}, err
-		}
-		if err := r.voice.LoadPart(path, name == "decoder"); err != nil {
-			return Result{Run: r.out.Dir}, err
-		}
+	if err := r.gather(); err != nil {
+		return Result{Run: r.out.Dir}, err
 	}
 	sample := r.corpus.Train[:min(200, len(r.corpus.Train))]
 	if err := adjust(ctx, r.voice, sample); err != nil {
@@ -366,7 +383,7 @@ func (r *run) finish(ctx context.Context) (Result, error) {
 	if res.Acoustic, err = measureAcoustic(ctx, v, held); err != nil {
 		return res, err
 	}
-	if res.Decoder, err = measureDecoder(ctx, v, held); err != nil {
+	if res.Decoder, err = measureDecoder(ctx, v, held, r.corpus.Train); err != nil {
 		return res, err
 	}
 	for _, p := range nn.Params(v) {
