@@ -20,8 +20,12 @@ type Reparameterizer interface {
 	// Gather runs after the backward pass: it turns the gradients into those of the
 	// stored weights, adds those of the penalty, and puts the stored weights back.
 	Gather(step int, ws []Weight)
-	// Show puts the weights in place that the network will have once training ends, and
-	// returns a function that puts the stored ones back.
+	Shower
+}
+
+// A Shower trains with other weights than those the network will have once training ends.
+type Shower interface {
+	// Show puts the latter in place and returns a function that puts the stored ones back.
 	Show(ws []Weight) (hide func())
 }
 

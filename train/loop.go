@@ -75,6 +75,10 @@ type Loop struct {
 	Clip    float64        // highest norm of the gradient, 0 for no limit
 	Steps   int            // optimizer steps to take
 
+	// Replica makes another network of the same shape, whose random layers draw from random:
+	// for methods that try several at a time.
+	Replica func(random *rand.PCG) (nn.Layer, error)
+
 	Evaluate  func(ctx context.Context) (Scores, error) // nil for no evaluation
 	EvalEvery int                                       // steps between evaluations; 0 for one at the end
 	LogEvery  int                                       // steps between rows of metrics; 0 for 50
@@ -84,14 +88,16 @@ type Loop struct {
 	Best      func(path string) error                   // saves the model whenever it scores best; may be nil
 	Report    func(Event)                               // may be nil
 
-	params []*nn.Param
-	tape   *grad.Tape
-	state  Checkpoint
-	seen   progress
-	began  time.Time // start of this leg
-	saved  time.Time
-	good   int // step of the last checkpoint, -1 before the first
-	times  []float32
+	params  []*nn.Param
+	buffers []*nn.Buffer
+	members *population
+	tape    *grad.Tape
+	state   Checkpoint
+	seen    progress
+	began   time.Time // start of this leg
+	saved   time.Time
+	good    int // step of the last checkpoint, -1 before the first
+	times   []float32
 }
 
 // progress remembers at which step things were last done, so that each is done
@@ -168,7 +174,7 @@ func (l *Loop) swapAverage() {
 }
 
 func (l *Loop) begin(resume *Checkpoint) error {
-	l.params = nn.Params(l.Net)
+	l.params, l.buffers = nn.Params(l.Net), nn.Buffers(l.Net)
 	l.tape = &grad.Tape{}
 	l.began, l.saved, l.good = time.Now(), time.Now(), -1
 	l.seen = progress{Logged: -1, Evaluated: -1, Saved: -1}
@@ -181,6 +187,12 @@ func (l *Loop) begin(resume *Checkpoint) error {
 	if l.Prune != nil {
 		if err := l.Prune.Begin(l.Weights, rand.New(l.random())); err != nil {
 			return fmt.Errorf("train: first topology: %w", err)
+		}
+	}
+	if p, ok := l.Prune.(prune.Population); ok {
+		var err error
+		if l.members, err = l.newPopulation(p, p.Members(0)); err != nil {
+			return err
 		}
 	}
 	if resume == nil {
@@ -249,7 +261,7 @@ func (l *Loop) evaluate(ctx context.Context) error {
 func (l *Loop) score(ctx context.Context) (Scores, error) {
 	l.swapAverage()
 	defer l.swapAverage()
-	if r, ok := l.Prune.(prune.Reparameterizer); ok {
+	if r, ok := l.Prune.(prune.Shower); ok {
 		defer r.Show(l.Weights)()
 	}
 	scores, err := l.Evaluate(ctx)
@@ -312,6 +324,9 @@ func (l *Loop) step() error {
 
 // backward runs the network forward and backward and returns the loss.
 func (l *Loop) backward(x *tensor.Tensor, labels []int32) float64 {
+	if l.members != nil && l.members.method.Members(l.state.Step) > 0 {
+		return l.members.backward(x, labels)
+	}
 	l.tape.Reset()
 	nn.ZeroGrads(l.params)
 	random, ok := l.Prune.(prune.Reparameterizer)

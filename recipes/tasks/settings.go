@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -17,7 +18,7 @@ type Settings struct {
 	Images int    `json:"images" group:"Data" help:"Train on so many samples only, the first ones or, of photographs, some of each class; 0 for all."`
 	Size   int    `json:"size,omitempty" group:"Data" help:"Pixels of a side of the images the network sees."`
 
-	Method       string  `json:"method" group:"Sparsity" help:"How weights are chosen: dense (all), static (random, fixed), snip (by one batch before training), set (drop the smallest, grow at random), snfs (grow by the gradient's running mean), rigl (grow by the gradient), magnitude (prune a dense network step by step), random (prune it at random), variational (variational dropout), l0 (L0 penalty), lottery (topology of a pruned run, from its first weights), scratch (from new weights)."`
+	Method       string  `json:"method" group:"Sparsity" help:"How weights are chosen: dense (all), static (random, fixed), snip (by one batch before training), set (drop the smallest, grow at random), snfs (grow by the gradient's running mean), rigl (grow by the gradient), magnitude (prune a dense network step by step), random (prune it at random), variational (variational dropout), l0 (L0 penalty), lottery (topology of a pruned run, from its first weights), scratch (from new weights), evolution (masks, or weights, by evolution strategies)."`
 	Sparsity     float64 `json:"sparsity" group:"Sparsity" help:"Share of the weights that do not exist."`
 	Distribution string  `json:"distribution" group:"Sparsity" help:"How sparsity is shared among layers: erk, er, uniform (first layer dense), even or, for magnitude and snip, global (by rank over all layers)."`
 	Block        string  `json:"block" group:"Sparsity" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
@@ -32,6 +33,15 @@ type Settings struct {
 	Penalty      float64 `json:"penalty" group:"Sparsity" help:"variational, l0: weight of the penalty, in units of one over the number of training samples; 0 for 1 (variational) or one that is steered towards the sparsity (l0)."`
 	Threshold    float64 `json:"threshold" group:"Sparsity" help:"variational: with a penalty of its own, weights of at least this log alpha go; else as many as the sparsity takes."`
 	Ticket       string  `json:"ticket" placeholder:"RUN" group:"Sparsity" help:"lottery, scratch: the run or model that found the topology; without it, one is pruned first. set, snfs, rigl: the run or model whose topology comes first."`
+
+	Evolve      string  `json:"evolve,omitempty" group:"Evolution" help:"evolution: what is searched for, masks (weights follow the gradient; the default) or weights (no gradients, under a random mask)."`
+	Population  int     `json:"population,omitempty" group:"Evolution" help:"evolution: members of a generation, even; 0 for 8."`
+	Sampling    string  `json:"sampling,omitempty" group:"Evolution" help:"evolution: how masks are drawn from scores, gumbel (without replacement; the default), gaussian (the highest under normal noise) or bernoulli."`
+	Spread      float64 `json:"spread,omitempty" group:"Evolution" help:"evolution: noise beside the first scores or, for weights, its deviation; 0 for 0.1 or 0.02."`
+	EvolveRate  float64 `json:"evolve_rate,omitempty" group:"Evolution" help:"evolution: how far scores move; 0 for 1."`
+	Generation  int     `json:"generation,omitempty" group:"Evolution" help:"evolution: steps for which masks stay and are judged; 0 for 1."`
+	Separable   bool    `json:"separable,omitempty" negatable:"" group:"Evolution" help:"evolution: noise of a size of its own for each score or weight, which adapts."`
+	Independent bool    `json:"independent,omitempty" negatable:"" group:"Evolution" help:"evolution: members do not come in mirrored pairs."`
 
 	Init       string  `json:"init" placeholder:"MODEL" group:"Training" help:"Start from the weights of this model, made dense, rather than from random ones."`
 	Epochs     int     `json:"epochs" group:"Training" help:"Passes over the training data."`
@@ -68,7 +78,7 @@ type Settings struct {
 }
 
 // Methods are the names a method can have.
-var Methods = []string{"dense", "static", "snip", "set", "snfs", "rigl", "magnitude", "random", "variational", "l0", "lottery", "scratch"}
+var Methods = []string{"dense", "static", "snip", "set", "snfs", "rigl", "magnitude", "random", "variational", "l0", "lottery", "scratch", "evolution"}
 
 // defaults are those of the small networks, changed by a task.
 func defaults(change func(*Settings)) Settings {
@@ -143,11 +153,37 @@ func (s *Settings) Validate() error {
 	if starts := []string{"magnitude", "random", "variational", "l0", "lottery", "scratch"}; s.Begin > s.Until && slices.Contains(starts, s.Method) {
 		return fmt.Errorf("--begin %v: must not be after --until %v", s.Begin, s.Until)
 	}
+	if s.Method == "evolution" {
+		if err := s.validateEvolution(); err != nil {
+			return err
+		}
+	}
 	if s.Distribution == "global" && s.Method != "magnitude" && s.Method != "snip" && s.Method != "lottery" && s.Method != "scratch" {
 		return fmt.Errorf("--distribution global: only magnitude, snip, lottery and scratch rank over all layers, not %s", s.Method)
 	}
 	if s.Depth != 0 && (s.Depth < 10 || s.Depth%6 != 4) {
 		return fmt.Errorf("--depth %d: must be 6n+4: for example 10, 16, 22, 28 or 40", s.Depth)
+	}
+	return nil
+}
+
+// validateEvolution checks the settings of evolution strategies.
+func (s *Settings) validateEvolution() error {
+	switch {
+	case !slices.Contains([]string{"", "masks", "weights"}, s.Evolve):
+		return fmt.Errorf("--evolve %s: not one of masks, weights", s.Evolve)
+	case !slices.Contains([]string{"", "gaussian", "bernoulli", "gumbel"}, s.Sampling):
+		return fmt.Errorf("--sampling %s: not one of gaussian, bernoulli, gumbel", s.Sampling)
+	case s.Population < 0 || s.Population%2 != 0 || s.Population > 1<<16:
+		return fmt.Errorf("--population %d: must be even, up to %d", s.Population, 1<<16)
+	case !(s.Spread >= 0 && s.Spread <= 100):
+		return fmt.Errorf("--spread %v: must be from 0 to 100", s.Spread)
+	case !(s.EvolveRate >= 0 && s.EvolveRate <= 1e6):
+		return fmt.Errorf("--evolve-rate %v: must be from 0 to 1e6", s.EvolveRate)
+	case s.Generation < 0:
+		return fmt.Errorf("--generation %d: must not be negative", s.Generation)
+	case s.Separable && s.Evolve != "weights" && s.Sampling != "gaussian":
+		return errors.New("--separable: for --evolve weights, or masks with --sampling gaussian")
 	}
 	return nil
 }

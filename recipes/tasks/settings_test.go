@@ -30,6 +30,10 @@ func TestValidate(t *testing.T) {
 		"--epochs 0":           func(s *Settings) { s.Epochs = 0 },
 		"--depth 21":           func(s *Settings) { s.Depth = 21 },
 		"--optimizer lion":     func(s *Settings) { s.Optimizer = "lion" },
+		"--population 3":       func(s *Settings) { s.Method, s.Population = "evolution", 3 },
+		"--sampling dice":      func(s *Settings) { s.Method, s.Sampling = "evolution", "dice" },
+		"--evolve all":         func(s *Settings) { s.Method, s.Evolve = "evolution", "all" },
+		"--separable":          func(s *Settings) { s.Method, s.Separable = "evolution", true },
 		"--save-seconds 86400": func(s *Settings) { s.SaveSeconds = 86400 },
 	} {
 		s := tasks[0].Default

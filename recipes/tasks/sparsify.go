@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -86,11 +87,45 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 			return err
 		}
 		j.method = prune.Ticket{Masks: masks}
+	case "evolution":
+		j.method = evolution(s, distribution, structure, until)
+		j.loop.Replica = j.replica
 	default:
 		return fmt.Errorf("tasks: no method %q", s.Method)
 	}
 	j.loop.Prune, j.loop.Weights = j.method, prune.Weights(ps)
 	return nil
+}
+
+// evolution returns the method that searches for masks or for weights.
+func evolution(s Settings, distribution prune.Distribution, structure prune.Structure, until int) prune.Method {
+	population := s.Population
+	if population == 0 {
+		population = 8
+	}
+	if s.Evolve == "weights" {
+		return &prune.Strategy{
+			Static:     prune.Static{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure},
+			Population: population, Sigma: s.Spread, Separable: s.Separable, Independent: s.Independent,
+		}
+	}
+	return &prune.Evolution{
+		Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Population: population,
+		Sampling: map[string]prune.Sampling{"": prune.Gumbel, "gumbel": prune.Gumbel, "gaussian": prune.Gaussian, "bernoulli": prune.Bernoulli}[s.Sampling],
+		Spread:   s.Spread, Rate: s.EvolveRate, Every: s.Generation, Until: until, Separable: s.Separable, Independent: s.Independent,
+	}
+}
+
+// replica makes another network of the shape of the run's.
+func (j *job) replica(random *rand.PCG) (nn.Layer, error) {
+	net, err := j.data.build(nil)
+	if err != nil {
+		return nil, err
+	}
+	if net.random != nil {
+		net.random(rand.New(random))
+	}
+	return net.Layer, nil
 }
 
 // topologyOf returns which weights exist in a trained model.
