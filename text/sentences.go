@@ -61,27 +61,45 @@ func split(data []byte, atEOF bool) (int, []byte, error) {
 	return 0, nil, nil
 }
 
+// starters are words that sentences begin with; other capitals after an abbreviation are mostly
+// names.
+var starters = words("the a an he she it they we i you this that these those there his her its our their my your in on at for from with by as " +
+	"when while after before since if but and or so yet then now however although though because what who where why how not no yes one some " +
+	"many most all each every both according despite during thus also perhaps once even only let do did does is are was were can")
+
 // ends reports whether a sentence ends after before, which ends in a stop, when rest follows.
 func ends(before, rest []byte) bool {
-	if before[len(before)-1] != '.' {
-		return true
-	}
 	r, _ := utf8.DecodeRune(rest)
 	if unicode.IsLower(r) {
 		return false
 	}
-	word := before[bytes.LastIndexAny(before, " \n\t(\"'")+1:]
-	name := strings.ToLower(strings.TrimSuffix(string(word), "."))
-	if titles[name] != "" {
+	if before[len(before)-1] != '.' {
+		return true
+	}
+	word := before[bytes.LastIndexAny(before, " \n\t(\"'“‘[")+1:]
+	name := strings.ToLower(strings.TrimSuffix(string(word[max(0, len(word)-20):]), "."))
+	begins := starters[firstLower(rest)]
+	switch {
+	case name == "st" || name == "dr":
+		return begins
+	case titles[name] != "":
 		return false
-	}
-	if len(name) == 1 && name != "i" && name[0] > '9' {
-		return false // an initial
-	}
-	if abbreviations[name] != "" || strings.Contains(name, ".") {
-		return !unicode.IsDigit(r) && name != "e.g" && name != "i.e" && unicode.IsUpper(r)
+	case numbering[name] != "" && (unicode.IsDigit(r) || romanNumber(string(rest[:min(len(rest), 12)])) > 1):
+		return false
+	case len(name) == 1 && name != "i" && name[0] > '9':
+		return begins // else an initial
+	case abbreviations[name] != "" || strings.Contains(name, "."):
+		return !unicode.IsDigit(r) && name != "e.g" && name != "i.e" && (begins || name == "etc" && unicode.IsUpper(r))
 	}
 	return true
+}
+
+func firstLower(rest []byte) string {
+	n := 0
+	for n < len(rest) && n < 12 && (rest[n]|0x20 >= 'a' && rest[n]|0x20 <= 'z') {
+		n++
+	}
+	return strings.ToLower(string(rest[:n]))
 }
 
 // Sentences yields the sentences of a text as they are read, in memory that does not grow with

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -70,7 +71,8 @@ func Analyze(line string) Sentence {
 		line = strings.ToValidUTF8(line, "")
 	}
 	s.Text = line
-	line = quotes.Replace(line)
+	line = plainly(line)
+	r := &scanner{s: &s, shout: shouted(line)}
 	for line != "" {
 		open := strings.IndexByte(line, '{')
 		shut := -1
@@ -78,10 +80,10 @@ func Analyze(line string) Sentence {
 			shut = strings.IndexByte(line[open:], '}')
 		}
 		if shut < 0 {
-			s.words(line)
+			r.run(line)
 			break
 		}
-		s.words(line[:open])
+		r.run(line[:open])
 		s.inline(line[open+1 : open+shut])
 		line = line[open+shut+1:]
 	}
@@ -89,6 +91,40 @@ func Analyze(line string) Sentence {
 		s.Words[n-1].After = SentenceBreak
 	}
 	return s
+}
+
+var quotes = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`, "’", "'", "‘", "'", "ʼ", "'", "—", " -- ", "―", " -- ",
+	"–", "-", "‐", "-", "‑", "-", "−", "-", "…", "... ", "\u00a0", " ", "\u202f", " ", "\u2009", " ", "\u3000", " ",
+	"½", " 1/2", "¼", " 1/4", "¾", " 3/4", "⅓", " 1/3", "⅔", " 2/3", "⅛", " 1/8", "⅜", " 3/8", "⅝", " 5/8", "⅞", " 7/8", "⁄", "/",
+	"\u00ad", "", "\u200b", "", "\u200d", "", "\ufeff", "", "ﬁ", "fi", "ﬂ", "fl", "ﬀ", "ff")
+
+// plainly writes quotes, dashes, spaces and fractions in ASCII.
+func plainly(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return quotes.Replace(s)
+		}
+	}
+	return s
+}
+
+// shouted reports whether a sentence of several words, one of them no short one, has no small letter.
+func shouted(s string) bool {
+	runs, run, most := 0, 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z':
+			return false
+		case c >= 'A' && c <= 'Z':
+			if run++; run == 1 {
+				runs++
+			}
+			most = max(most, run)
+		default:
+			run = 0
+		}
+	}
+	return runs > 1 && most > 3
 }
 
 func (s *Sentence) warn(w string) { s.Warnings = append(s.Warnings, w) }
@@ -107,40 +143,15 @@ func (s *Sentence) inline(symbols string) {
 	}
 }
 
-// words adds what stands outside braces.
-func (s *Sentence) words(text string) {
-	before := ""
-	for _, token := range strings.Fields(text) {
-		core := strings.TrimLeft(token, `"'([<*_#~`)
-		if strings.HasPrefix(token, "'") && Lookup(strings.ToLower("'"+strings.TrimRight(core, `.,;:!?"'`))) != nil {
-			core = "'" + core
-		}
-		if core != token && strings.ContainsAny(token[:len(token)-len(core)], "([") {
-			s.phrase()
-		}
-		trimmed := strings.TrimRight(core, `"')]>*_~.,;:!?`)
-		mark := core[len(trimmed):]
-		if strings.HasPrefix(mark, ".") && isInitials.MatchString(trimmed+".") && len(trimmed) > 1 {
-			trimmed += "."
-		}
-		for _, w := range strings.Fields(expand(trimmed, before, strings.HasPrefix(mark, "."))) {
-			s.word(w)
-		}
-		before = strings.ToLower(trimmed)
-		if strings.ContainsAny(mark, ",;:)]!?") || token == "--" || token == "-" {
-			s.phrase()
-		}
-	}
-}
-
 func (s *Sentence) phrase() {
 	if n := len(s.Words); n > 0 {
 		s.Words[n-1].After = PhraseBreak
 	}
 }
 
-func (s *Sentence) word(w string) {
-	if len(w) == 2 && w[1] == '.' {
+// word adds a word in small letters; "x." is the name of a letter.
+func (s *Sentence) word(w string, capital bool) {
+	if len(w) == 2 && w[1] == '.' && w[0] >= 'a' && w[0] <= 'z' {
 		s.Words = append(s.Words, Word{Text: w, Phonemes: Lookup(letter(w[:1])), Source: FromLetter})
 		return
 	}
@@ -160,4 +171,10 @@ func letter(l string) string {
 		return "a."
 	}
 	return l
+}
+
+// possessive adds 's to the last word.
+func (s *Sentence) possessive() {
+	last := &s.Words[len(s.Words)-1]
+	last.Text, last.Phonemes = last.Text+"'s", slices.Concat(last.Phonemes, suffix("s", last.Phonemes))
 }

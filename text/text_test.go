@@ -25,45 +25,6 @@ func all(t *testing.T, s string) []Sentence {
 	return out
 }
 
-func TestNormalized(t *testing.T) {
-	for in, want := range map[string]string{
-		"Chapter 12 of 1,234,567": "chapter twelve of one million two hundred thirty four thousand five hundred sixty seven",
-		"In 1984 and 2005.":       "in nineteen eighty four and two thousand five",
-		"In 1906, 1900, 2024":     "in nineteen oh six nineteen hundred twenty twenty four",
-		"about 1500 men":          "about one thousand five hundred men",
-		"the 1990s":               "the nineteen nineties",
-		"3.14 and -40":            "three point one four and minus forty",
-		"the 1st, 22nd, 30th":     "the first twenty second thirtieth",
-		"$5.50, $1, $0.05":        "five dollars and fifty cents one dollar five cents",
-		"£3.02":                   "three pounds and two pence",
-		"1/2 and 3/4, 2/3":        "one half and three quarters two thirds",
-		"at 3:05 or 10:00":        "at three oh five or ten o'clock",
-		"7:30pm":                  "seven thirty p. m.",
-		"2024-02-29":              "february twenty ninth twenty twenty four",
-		"July 4, 1776":            "july fourth seventeen seventy six",
-		"555-1234":                "five five five one two three four",
-		"5kg and 1km":             "five kilograms and one kilometer",
-		"50% off":                 "fifty percent off",
-		"60mph":                   "sixty miles per hour",
-		"20°C":                    "twenty degrees celsius",
-		"Mr. Smith vs. Dr. Who":   "mister smith versus doctor who",
-		"cats, dogs, etc.":        "cats dogs et cetera",
-		"The U.S. and the FBI":    "the u. s. and the fbi",
-		"Henry VIII":              "henry the eighth",
-		"World War II":            "world war two",
-		"me@example.com":          "me at example dot com",
-		"“Don’t”—he said":         "don't he said",
-		"salt & pepper":           "salt and pepper",
-		"pages 10-12":             "pages ten to twelve",
-		"state-of-the-art":        "state of the art",
-		"smile 😀 #now":            "smile now",
-	} {
-		if got := Analyze(in).Normalized(); got != want {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestSentences(t *testing.T) {
 	for in, want := range map[string][]string{
 		"One. Two! Three?":                 {"One.", "Two!", "Three?"},
