@@ -128,11 +128,11 @@ var (
 
 // counted are words after which four digits are a number and not a year.
 var counted = words("about over nearly number of almost approximately some exactly under least most than roughly another only costs cost " +
-	"weighs page pages up total times equals plus minus to")
+	"weighs page pages up total times equals plus minus")
 
 // dated are words after which four digits are a year whatever follows.
 var dated = words("in since by until from during year years before after spring summer autumn fall winter early late mid circa around between till " +
-	"january february march april may june july august september october november december class season back founded established born died")
+	"january february march april may june july august september october november december class season back founded established born died his her their its our my")
 
 // numbered are things whose number is read in pairs: flight three seventy.
 var numbered = words("room flight route highway bus boeing apartment suite interstate channel train gate apt rm hwy airbus radio studio area")
