@@ -9,6 +9,7 @@ import (
 // scanner is a sentence being read from left to right.
 type scanner struct {
 	s       *Sentence
+	lexicon *Lexicon
 	text    string // what is read, and how far
 	at      int
 	before  string // the word before, in small letters
@@ -32,6 +33,7 @@ func (r *scanner) step() {
 	switch {
 	case space(c):
 		r.at += spaces(rest)
+	case r.listed(rest):
 	case letters(rest) > 0:
 		r.word(rest)
 	case c == '\'' && r.clipped(rest):

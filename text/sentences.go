@@ -102,16 +102,24 @@ func firstLower(rest []byte) string {
 	return strings.ToLower(string(rest[:n]))
 }
 
-// Sentences yields the sentences of a text as they are read, in memory that does not grow with
-// its length. Sentences without a word or number are yielded with no Words. The error is the
-// reader's.
-func Sentences(r io.Reader) iter.Seq2[Sentence, error] {
+// Sentences yields the sentences of a text read with no options: see [Options.Sentences].
+func Sentences(r io.Reader) iter.Seq2[Sentence, error] { return Options{}.Sentences(r) }
+
+// Sentences yields the sentences of a text, or of SSML, which begins with <speak>, as they are
+// read, in memory that does not grow with its length. Sentences without a word or number are yielded
+// with no Words. The error is the reader's, or names a line of SSML.
+func (o Options) Sentences(r io.Reader) iter.Seq2[Sentence, error] {
 	return func(yield func(Sentence, error) bool) {
-		scan := bufio.NewScanner(r)
+		in := bufio.NewReader(r)
+		if o.SSML || isSSML(in) {
+			o.ssml(in, yield)
+			return
+		}
+		scan := bufio.NewScanner(in)
 		scan.Split(split)
 		for scan.Scan() {
 			line := strings.TrimSpace(scan.Text())
-			if line != "" && !yield(Analyze(line), nil) {
+			if line != "" && !yield(o.Analyze(line), nil) {
 				return
 			}
 		}

@@ -25,6 +25,7 @@ const (
 	FromParts      Source = "parts"   // a plural, possessive or compound of words in the dictionary
 	FromLetter     Source = "letter"  // the name of a letter
 	FromNetwork    Source = "network" // read from its letters by a network
+	FromLexicon    Source = "lexicon" // the user's
 	FromCaller     Source = "inline"  // {HH AH0 L OW1}
 	Unspoken       Source = "unknown" // nothing to say: letters that are not English
 )
@@ -35,12 +36,15 @@ type Word struct {
 	Phonemes []string // of Phonemes
 	Source   Source
 	After    Break
+	Pause    float64 // seconds of silence after it; 0 for what its break has by itself
+	Rate     float64 // factor on the speed it is spoken at; 0 for 1
 }
 
 // A Sentence is a sentence as written and as spoken.
 type Sentence struct {
 	Text     string // as written, with broken UTF-8 replaced
 	Words    []Word
+	Before   float64  // seconds of silence before the first word; 0 for the usual
 	Warnings []string // what could not be spoken as written
 }
 
@@ -62,35 +66,90 @@ func (s Sentence) Phonemes() []string {
 	return out
 }
 
-// Analyze reads one sentence. It takes any bytes: what cannot be spoken is dropped and, where it
-// is broken UTF-8, unknown inline phonemes or foreign letters, named in the warnings.
-func Analyze(line string) Sentence {
+// Options say how text is read; the zero value is the usual way.
+type Options struct {
+	Lexicon *Lexicon // how some words are read; nil for none
+	SSML    bool     // the text is SSML though it does not begin with <speak>
+}
+
+// Analyze reads one sentence with no options: see [Options.Analyze].
+func Analyze(line string) Sentence { return Options{}.Analyze(line) }
+
+// Analyze reads one sentence, in which {HH AH0 L OW1} are phonemes. It takes any bytes: what
+// cannot be spoken is dropped and, where it is broken UTF-8, unknown phonemes or foreign letters, named
+// in the warnings.
+func (o Options) Analyze(line string) Sentence { return o.read([]piece{{text: line}}) }
+
+// read reads the pieces of a sentence.
+func (o Options) read(pieces []piece) Sentence {
 	s := Sentence{}
-	if !utf8.ValidString(line) {
-		s.warn("invalid UTF-8 dropped")
-		line = strings.ToValidUTF8(line, "")
+	for i, p := range pieces {
+		if !utf8.ValidString(p.text) {
+			s.warn("invalid UTF-8 dropped")
+			pieces[i].text = strings.ToValidUTF8(p.text, "")
+		}
+		s.Text += pieces[i].text
 	}
-	s.Text = line
-	line = plainly(line)
-	r := &scanner{s: &s, shout: shouted(line)}
-	for line != "" {
-		open := strings.IndexByte(line, '{')
-		shut := -1
-		if open >= 0 {
-			shut = strings.IndexByte(line[open:], '}')
+	r := &scanner{s: &s, lexicon: o.Lexicon, shout: shouted(s.Text)}
+	for _, p := range pieces {
+		n := len(s.Words)
+		r.piece(p)
+		for i := n; i < len(s.Words) && p.rate != 1; i++ {
+			s.Words[i].Rate = p.rate
 		}
-		if shut < 0 {
-			r.run(line)
-			break
-		}
-		r.run(line[:open])
-		s.inline(line[open+1 : open+shut])
-		line = line[open+shut+1:]
 	}
 	if n := len(s.Words); n > 0 {
 		s.Words[n-1].After = SentenceBreak
 	}
 	return s
+}
+
+// piece reads a piece.
+func (r *scanner) piece(p piece) {
+	n := len(r.s.Words)
+	switch {
+	case p.joined && n > 0:
+		r.s.Words[n-1].After, r.s.Words[n-1].Pause = NoBreak, 0
+	case p.pause > 0 && n > 0:
+		r.s.phrase()
+		r.s.Words[n-1].Pause = min(r.s.Words[n-1].Pause+p.pause, longestPause)
+	case p.pause > 0:
+		r.s.Before = min(r.s.Before+p.pause, longestPause)
+	case p.phonemes != nil:
+		r.s.Words = append(r.s.Words, Word{Text: "{" + strings.Join(p.phonemes, " ") + "}", Phonemes: p.phonemes, Source: FromCaller})
+	case p.alias != "":
+		r.braces(plainly(p.alias))
+	case p.as != "":
+		said, ok := sayAs(p.as, p.format, p.text)
+		if !ok {
+			r.s.warn("say-as " + p.as + " " + p.format + ": " + p.text + " is read as it stands")
+		}
+		if said != "" {
+			r.say(said)
+			return
+		}
+		r.braces(plainly(p.text))
+	default:
+		r.braces(plainly(p.text))
+	}
+}
+
+// braces reads text with phonemes in braces.
+func (r *scanner) braces(text string) {
+	for text != "" {
+		open := strings.IndexByte(text, '{')
+		shut := -1
+		if open >= 0 {
+			shut = strings.IndexByte(text[open:], '}')
+		}
+		if shut < 0 {
+			r.run(text)
+			return
+		}
+		r.run(text[:open])
+		r.s.inline(text[open+1 : open+shut])
+		text = text[open+shut+1:]
+	}
 }
 
 var quotes = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`, "’", "'", "‘", "'", "ʼ", "'", "—", " -- ", "―", " -- ",
@@ -132,11 +191,9 @@ func (s *Sentence) warn(w string) { s.Warnings = append(s.Warnings, w) }
 // inline adds a word given as phonemes.
 func (s *Sentence) inline(symbols string) {
 	ps := strings.Fields(symbols)
-	for _, p := range ps {
-		if !Known(p) {
-			s.warn("unknown phoneme " + p + " in {" + symbols + "}")
-			return
-		}
+	if err := checkPhonemes(ps); err != nil {
+		s.warn(err.Error() + " in {" + symbols + "}")
+		return
 	}
 	if len(ps) > 0 {
 		s.Words = append(s.Words, Word{Text: "{" + strings.Join(ps, " ") + "}", Phonemes: ps, Source: FromCaller})

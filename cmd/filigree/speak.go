@@ -27,6 +27,7 @@ type speakCommand struct {
 	Timings string   `placeholder:"FILE" help:"Write when each word and phoneme is spoken, as JSON, a line a sentence."`
 	Threads int      `help:"Workers; 0 for one a core."`
 	JSON    bool     `help:"Print one JSON object."`
+	readFlags
 }
 
 // Help shows how the command is used.
@@ -34,6 +35,7 @@ func (speakCommand) Help() string {
 	return `Examples:
   filigree speak "The kettle is on. Tea at four?" -o kettle.wav
   filigree speak --file book.txt -o book.wav --speed 1.1
+  filigree speak '<speak>Wait <break time="1s"/> <prosody rate="slow">and see.</prosody></speak>'
   fortune | filigree speak - -o - | aplay
   filigree speak --voice runs/cathy/voice.safetensors "Good morning."`
 }
@@ -196,6 +198,10 @@ type spokenTimes struct {
 
 func (c *speakCommand) speak(ctx context.Context, con console, voice *speech.Voice, in io.Reader, out sink, report *speakReport) error {
 	options := speech.Options{Speed: c.Speed, Rand: rand.New(rand.NewPCG(c.Seed, 0))}
+	var err error
+	if options.Text, err = c.options(); err != nil {
+		return err
+	}
 	if c.Timings == "" {
 		return c.sentences(ctx, con, voice, in, out, report, options, func(spokenTimes) error { return nil })
 	}

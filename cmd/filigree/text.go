@@ -15,6 +15,32 @@ import (
 type textCommand struct {
 	Text []string `arg:"" help:"The text; - reads standard input."`
 	JSON bool     `help:"Print JSON."`
+	readFlags
+}
+
+// Help shows how the command is used.
+func (textCommand) Help() string {
+	return `Examples:
+  filigree text "Dr. Smith paid $5.50 at 3:45 p.m."
+  filigree text "I {R EH1 D} it." --json
+  filigree text --lexicon words.txt - < book.txt
+  filigree text '<speak>Wait <break time="1s"/> here.</speak>'`
+}
+
+// readFlags say how text is read.
+type readFlags struct {
+	Lexicon string `placeholder:"FILE" help:"How words are read, a line each: tomato T AH0 M AA1 T OW2, or nginx = engine x."`
+	SSML    bool   `name:"ssml" help:"The text is SSML though it does not begin with <speak>."`
+}
+
+func (f readFlags) options() (text.Options, error) {
+	o := text.Options{SSML: f.SSML}
+	if f.Lexicon == "" {
+		return o, nil
+	}
+	var err error
+	o.Lexicon, err = text.OpenLexicon(f.Lexicon)
+	return o, err
 }
 
 // sentenceReport is one sentence of the JSON output.
@@ -29,11 +55,15 @@ func (c textCommand) Run(con console) error {
 	if len(c.Text) != 1 || c.Text[0] != "-" {
 		in = strings.NewReader(strings.Join(c.Text, " "))
 	}
+	options, err := c.options()
+	if err != nil {
+		return err
+	}
 	spoken, warnings, between := 0, 0, ""
 	if c.JSON {
 		fmt.Fprint(con.out, `{"sentences":[`)
 	}
-	for s, err := range text.Sentences(in) {
+	for s, err := range options.Sentences(in) {
 		if err != nil {
 			return err
 		}

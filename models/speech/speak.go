@@ -16,14 +16,14 @@ const mostWords = 40
 // memory that does not grow with its length. Samples are valid until the next one. The
 // error is that of reading, or the context's.
 func (v *Voice) Speak(ctx context.Context, r io.Reader, o Options) iter.Seq2[Utterance, error] {
-	return Utterances(ctx, r, func(s text.Sentence) Utterance { return v.Say(s, o) })
+	return Utterances(ctx, o.Text.Sentences(r), func(s text.Sentence) Utterance { return v.Say(s, o) })
 }
 
-// Utterances yields what say makes of the sentences of a text, or of parts of long ones: see
+// Utterances yields what say makes of sentences, or of parts of long ones: see
 // [Voice.Speak].
-func Utterances(ctx context.Context, r io.Reader, say func(text.Sentence) Utterance) iter.Seq2[Utterance, error] {
+func Utterances(ctx context.Context, sentences iter.Seq2[text.Sentence, error], say func(text.Sentence) Utterance) iter.Seq2[Utterance, error] {
 	return func(yield func(Utterance, error) bool) {
-		for s, err := range text.Sentences(r) {
+		for s, err := range sentences {
 			if err != nil {
 				yield(Utterance{}, err)
 				return
@@ -55,9 +55,9 @@ func parts(s text.Sentence) iter.Seq[text.Sentence] {
 					break
 				}
 			}
-			part := text.Sentence{Words: s.Words[:end], Warnings: warnings}
+			part := text.Sentence{Words: s.Words[:end], Before: s.Before, Warnings: warnings}
 			part.Text = part.Normalized() + ","
-			warnings, s.Words = nil, s.Words[end:]
+			warnings, s.Before, s.Words = nil, 0, s.Words[end:]
 			if !yield(part) {
 				return
 			}

@@ -44,19 +44,35 @@ func Symbols() []string { return slices.Clone(symbols) }
 // Token is a symbol to be spoken.
 type Token struct {
 	Symbol string
-	Word   int // index of its word, -1 for a silence
+	Word   int     // index of its word, -1 for a silence
+	Pause  float64 // seconds that a silence lasts; 0 for as long as the voice wants
+	Rate   float64 // factor on the speed; 0 for 1
 	place  int
+}
+
+// Length returns how long the token lasts, in frames of which there are rate a second: frames at
+// a speed, or the pause that was asked for.
+func (k Token) Length(frames, speed, rate float64) float64 {
+	if k.Pause > 0 {
+		return k.Pause * rate
+	}
+	if k.Rate > 0 {
+		speed *= k.Rate
+	}
+	return frames / speed
 }
 
 // Silent reports whether the token is a silence.
 func (k Token) Silent() bool { return k.Word < 0 }
 
 // Tokens returns the symbols of a sentence, with a silence at both ends and at
-// punctuation. pause, which may be nil, tells of pauses after words without punctuation.
+// punctuation, as long as the sentence asks for. pause, which may be nil, tells of pauses after words without punctuation.
 // The result is empty for a sentence without words to speak.
 func Tokens(s text.Sentence, pause func(word int) bool) []Token {
-	tokens := []Token{{Symbol: StartSilence, Word: -1}}
-	silence := func(symbol string) { tokens = append(tokens, Token{Symbol: symbol, Word: -1}) }
+	tokens := []Token{{Symbol: StartSilence, Word: -1, Pause: s.Before}}
+	silence := func(symbol string, after text.Word) {
+		tokens = append(tokens, Token{Symbol: symbol, Word: -1, Pause: after.Pause, Rate: after.Rate})
+	}
 	last := -1
 	for i, w := range s.Words {
 		if len(w.Phonemes) > 0 {
@@ -65,23 +81,23 @@ func Tokens(s text.Sentence, pause func(word int) bool) []Token {
 	}
 	for i, w := range s.Words {
 		for j, p := range w.Phonemes {
-			tokens = append(tokens, Token{Symbol: p, Word: i, place: place(j, len(w.Phonemes))})
+			tokens = append(tokens, Token{Symbol: p, Word: i, Rate: w.Rate, place: place(j, len(w.Phonemes))})
 		}
 		switch {
 		case i >= last:
 		case w.After == text.PhraseBreak && len(tokens) > 1:
-			silence(PhrasePause)
+			silence(PhrasePause, w)
 		case pause != nil && len(w.Phonemes) > 0 && pause(i):
-			silence(OtherPause)
+			silence(OtherPause, w)
 		}
 	}
 	if last < 0 {
 		return nil
 	}
 	if strings.HasSuffix(strings.TrimRight(s.Text, " \t\n\"'”’)]"), "?") {
-		silence(QuestionEnd)
+		silence(QuestionEnd, s.Words[last])
 	} else {
-		silence(EndSilence)
+		silence(EndSilence, s.Words[last])
 	}
 	return tokens
 }

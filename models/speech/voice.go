@@ -116,8 +116,9 @@ func rebuild(f *weights.File) (*Voice, error) {
 
 // Options say how a sentence is spoken. The zero value is the voice's own way.
 type Options struct {
-	Speed float64    // factor on the speed; 0 for 1
-	Rand  *rand.Rand // of the noise; nil for one that is always the same
+	Speed float64      // factor on the speed; 0 for 1
+	Rand  *rand.Rand   // of the noise; nil for one that is always the same
+	Text  text.Options // how the text of [Voice.Speak] is read
 }
 
 // Timed is a token with its time.
@@ -250,7 +251,7 @@ func (v *Voice) lengths(tokens []Token, logs []float32, o Options) []Timed {
 		} else {
 			l *= v.Config.Stats.Phone()
 		}
-		exact += l / speed
+		exact += k.Length(l, speed, float64(SampleRate)/Hop)
 		end := max(int(math.Round(exact)), at+1)
 		out[i] = Timed{k, at, end - at}
 		at = end

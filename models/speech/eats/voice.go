@@ -191,7 +191,7 @@ func (v *Voice) lengths(tokens []speech.Token, l []float32, speed float64) []spe
 	out := make([]speech.Timed, len(tokens))
 	exact, at := 0.0, 0
 	for i, k := range tokens {
-		frames := min(float64(l[i]), longest*v.Config.Spec.FrameRate) / speed
+		frames := k.Length(min(float64(l[i]), longest*v.Config.Spec.FrameRate), speed, v.Config.Spec.FrameRate)
 		if math.IsNaN(frames) { // weights near the ends of float32
 			frames = 1
 		}
@@ -209,5 +209,5 @@ func (v *Voice) lengths(tokens []speech.Token, l []float32, speed float64) []spe
 
 // Speak yields the speech of a text as [speech.Voice.Speak] does.
 func (v *Voice) Speak(ctx context.Context, r io.Reader, o speech.Options) iter.Seq2[speech.Utterance, error] {
-	return speech.Utterances(ctx, r, func(s text.Sentence) speech.Utterance { return v.Say(s, o) })
+	return speech.Utterances(ctx, o.Text.Sentences(r), func(s text.Sentence) speech.Utterance { return v.Say(s, o) })
 }
