@@ -116,7 +116,7 @@ func (r *scanner) listed(rest string) bool {
 		}
 		if e.alias != "" {
 			inner := scanner{s: r.s, before: r.before, capital: r.capital, quoted: r.quoted}
-			inner.run(e.alias)
+			inner.braces(e.alias)
 		} else {
 			r.s.Words = append(r.s.Words, Word{Text: strings.ToLower(w), Phonemes: e.phonemes, Source: FromLexicon})
 		}

@@ -144,7 +144,9 @@ func (m *markup) start(name string, attrs []xml.Attr) error {
 		delete(known, "lang")
 		delete(known, "id")
 	case "break":
-		m.pause(take("time"), take("strength"))
+		if time, strength := take("time"), take("strength"); inside == nil {
+			m.pause(time, strength)
+		}
 	case "prosody":
 		if rate := take("rate"); rate != "" {
 			factor, ok := rateOf(rate)
@@ -179,7 +181,7 @@ func (m *markup) start(name string, attrs []xml.Attr) error {
 	for key := range known {
 		m.warn("<%s>: %s is not known", name, key)
 	}
-	if inside != nil && e.piece != inside {
+	if inside != nil && (e.piece != inside || name == "break") {
 		m.warn("<%s> within an element that is read as a whole", name)
 		e.piece = inside
 	}
@@ -353,7 +355,10 @@ func phonemesOf(alphabet, s string) ([]string, error) {
 		if len(ps) == 0 {
 			return nil, errors.New("no phonemes")
 		}
-		return ps, checkPhonemes(ps)
+		if err := checkPhonemes(ps); err != nil {
+			return nil, err
+		}
+		return ps, nil
 	}
 	return nil, fmt.Errorf("unknown alphabet %q", alphabet)
 }

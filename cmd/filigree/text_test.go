@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -24,7 +27,25 @@ func TestTextCommand(t *testing.T) {
 	if !bytes.Contains(warn.Bytes(), []byte("unknown phoneme QQ")) {
 		t.Errorf("warned %q", warn.String())
 	}
-	for args, want := range map[string]int{"...": exitFailure, "": exitFailure} {
+	lexicon := filepath.Join(t.TempDir(), "words.txt")
+	if err := os.WriteFile(lexicon, []byte("tea T IY1\nkettle = big pot\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if code := run(context.Background(), []string{"text", `<speak>Kettle <sub alias="tea">T</sub></speak>`, "--lexicon", lexicon, "--json"}, console{&out, &warn}); code != 0 {
+		t.Fatalf("exit %d: %s", code, warn.String())
+	}
+	if !strings.Contains(out.String(), `"normalized":"big pot tea"`) {
+		t.Errorf("%s", out.String())
+	}
+	if err := os.WriteFile(lexicon, []byte("tea T IY1\nkettle K QQ\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	warn.Reset()
+	if code := run(context.Background(), []string{"text", "Tea", "--lexicon", lexicon}, console{&out, &warn}); code != exitFailure || !strings.Contains(warn.String(), "words.txt:2: unknown phoneme QQ in kettle") {
+		t.Errorf("exit %d: %s", code, warn.String())
+	}
+	for args, want := range map[string]int{"...": exitFailure, "<speak>": exitFailure, "": exitFailure} {
 		out.Reset()
 		if code := run(context.Background(), []string{"text", args}, console{&out, &warn}); code != want {
 			t.Errorf("%q: exit %d, want %d", args, code, want)
