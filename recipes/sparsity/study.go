@@ -26,7 +26,7 @@ func Study(budget time.Duration) *study.Study {
 	if size >= 0.9 {
 		cifar(s, clamp(6*size, 4, 80))
 	}
-	translate(s, clamp(1500*size, 400, 20_000), size)
+	translate(s, size)
 	return s
 }
 
@@ -151,18 +151,26 @@ var paperBLEU = map[string]string{
 	"Lottery, 90 %": "21.8", "Scratch-E, 90 %": "20.7", "Scratch-B, 90 %": "21.1",
 }
 
-func translate(s *study.Study, steps int, size float64) {
-	sparsities := []float64{0.9}
-	vs := append([]variant{}, variants[:4]...)
-	if size >= 2 {
-		sparsities, vs = []float64{0.8, 0.9}, variants
+// translate compares all methods at both sparsities, below four hours with a network of half
+// the width on a smaller vocabulary; below an hour, dense-to-sparse methods at 90 % alone.
+func translate(s *study.Study, size float64) {
+	steps, width, vocabulary, batch := clamp(1500*size, 400, 20_000), 1.0, 4000, 64
+	sparsities, vs := []float64{0.8, 0.9}, variants
+	if size < 2 {
+		steps, width, vocabulary, batch = clamp(3000*size, 600, 6000), 0.5, 2000, 32
+	}
+	if size < 0.4 {
+		sparsities, vs = sparsities[1:], variants[:4]
 	}
 	base := func(t *tasks.Settings) {
-		t.Steps, t.Every, t.Distribution = steps, max(20, steps/100), "even"
+		t.Steps, t.Width, t.Vocabulary, t.Batch = steps, width, vocabulary, batch
+		t.Every, t.Distribution = max(20, steps/100), "even"
 	}
+	cost := 0.25 * width * float64(batch) / 64 * float64(steps)
 	s.Groups = append(s.Groups, group(study.Group{Key: "translate", Title: "A small Transformer on Multi30k", Task: "translate",
-		Note: fmt.Sprintf("%d steps; beside it the paper's Transformer base on WMT14, 500,000 steps.", steps)},
-		vs, sparsities, 0.25*float64(steps), base, paperBLEU))
+		Note: fmt.Sprintf("Two layers of %.0f features, a vocabulary of %d, %d steps of %d pairs; beside it the paper's Transformer base on WMT14, 500,000 steps.",
+			128*width, vocabulary, steps, batch)},
+		vs, sparsities, cost, base, paperBLEU))
 	var names []string
 	for _, v := range vs {
 		names = append(names, v.name)
