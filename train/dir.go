@@ -72,6 +72,20 @@ func Create(path string, config any) (*Dir, error) {
 	return d, nil
 }
 
+// Discard removes what Create made, if nothing has been added to it: a run that failed
+// before it began leaves no directory that would be in the way of the next try.
+func (d *Dir) Discard() {
+	d.Close()
+	found, err := filepath.Glob(filepath.Join(d.Path, "*"))
+	more, err2 := filepath.Glob(filepath.Join(d.Path, filepath.Dir(lastCheckpoint), "*"))
+	if err != nil || err2 != nil || len(found) != 3 || len(more) != 0 {
+		return
+	}
+	for _, name := range []string{envFile, configFile, filepath.Dir(lastCheckpoint), ""} {
+		os.Remove(filepath.Join(d.Path, name)) // the directory itself stays if others use it
+	}
+}
+
 // Open opens the directory of an earlier run and reads its configuration into
 // config.
 func Open(path string, config any) (*Dir, error) {

@@ -40,6 +40,9 @@ func Prune(path, out string, s Settings) (*Model, error) {
 	if err := checkKeep(s.Keep, ps); err != nil {
 		return nil, err
 	}
+	if err := checkSparsity(s, ps, R); err != nil {
+		return nil, err
+	}
 	for _, p := range ps {
 		if p.Prunable {
 			p.SetDense()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/seed073b5613/filigree/train"
@@ -69,5 +70,33 @@ func TestEveryMethodResumes(t *testing.T) {
 				t.Error("the models differ")
 			}
 		})
+	}
+}
+
+// A run that cannot begin leaves its directory free for the next try; one that has begun
+// is not touched.
+func TestFailedRunLeavesNothing(t *testing.T) {
+	task, err := Find("digits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := task.Default
+	s.Images, s.Steps, s.Batch, s.Sparsity = 64, 2, 32, 0.999999
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := Run(t.Context(), "digits", s, IO{Dir: dir}); err == nil || !strings.Contains(err.Error(), "sparsity 0.999999") {
+		t.Fatalf("error %v", err)
+	}
+	if found, _ := filepath.Glob(dir + "/*"); found != nil {
+		t.Errorf("it left %v", found)
+	}
+	s.Sparsity = 0.9
+	if _, err := Run(t.Context(), "digits", s, IO{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), "digits", s, IO{Dir: dir}); err == nil || !strings.Contains(err.Error(), "already holds a run") {
+		t.Errorf("a second run in the same place: error %v", err)
+	}
+	if _, err := ReadResult(dir); err != nil {
+		t.Error(err)
 	}
 }

@@ -60,7 +60,11 @@ func Run(ctx context.Context, task string, s Settings, out IO) (Result, error) {
 		return Result{}, err
 	}
 	defer dir.Close()
-	return execute(ctx, dir, config{task, s}, set, nil, out)
+	result, err := execute(ctx, dir, config{task, s}, set, nil, out)
+	if err != nil && !errors.Is(err, train.ErrInterrupted) {
+		dir.Discard()
+	}
+	return result, err
 }
 
 // Resume goes on with the run in a directory. A finished run gives its result

@@ -10,6 +10,7 @@ import (
 	"github.com/seed073b5613/filigree/optim"
 	"github.com/seed073b5613/filigree/prune"
 	"github.com/seed073b5613/filigree/sparse"
+	"github.com/seed073b5613/filigree/tensor"
 	"github.com/seed073b5613/filigree/train"
 )
 
@@ -25,6 +26,9 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 	}
 	R, err := sparse.ParseBlock(s.Block)
 	if err != nil {
+		return err
+	}
+	if err := checkSparsity(s, ps, R); err != nil {
 		return err
 	}
 	structure := prune.Structure{Rows: R}
@@ -165,6 +169,30 @@ func distributionOf(s Settings) (prune.Distribution, error) {
 	}
 	keep := nn.Match(strings.Split(s.Keep, ",")...)
 	return prune.Pin(d, func(name string) (float64, bool) { return 0, keep(name) }), nil
+}
+
+// checkSparsity reports a sparsity that cannot be had, as every layer keeps a block at
+// least.
+func checkSparsity(s Settings, ps []*nn.Param, R int) error {
+	if slices.Contains([]string{"dense", "lottery", "scratch"}, s.Method) {
+		return nil // their topology is given
+	}
+	keep := func(string) bool { return false }
+	if s.Keep != "" {
+		keep = nn.Match(strings.Split(s.Keep, ",")...)
+	}
+	all, least, layers := 0, 0, 0
+	for _, p := range ps {
+		if p.Prunable && !keep(p.Name) {
+			all += tensor.Size(p.Shape)
+			least += min(R, p.Shape[0])
+			layers++
+		}
+	}
+	if left := (1 - s.Sparsity) * float64(all); left < float64(least) {
+		return fmt.Errorf("tasks: --sparsity %v leaves %.0f of %d weights; with a block of %s in each of %d layers it is %d at least", s.Sparsity, left, all, s.Block, layers, least)
+	}
+	return nil
 }
 
 // checkKeep reports a name that fits no layer.
