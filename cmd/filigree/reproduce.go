@@ -135,7 +135,7 @@ func (c *reproduceCommand) Run(ctx context.Context, io console) error {
 		return err
 	}
 	if c.shards > 1 && !c.Merge {
-		fmt.Fprintf(io.err, "part %s is done; with the runs of all parts in one folder: filigree reproduce %s --budget %v --merge --out DIR\n", c.Shard, c.Name, c.Budget)
+		fmt.Fprintf(io.err, "part %s is done; with the runs of all parts in one folder: the same command with --merge in place of --shard %s\n", c.Shard, c.Shard)
 		return nil
 	}
 	if c.JSON {

@@ -110,24 +110,24 @@ func (s *Study) orderings(all map[string][]row) []Ordering {
 
 // environment says where the runs were made.
 func environment(runs []*run) string {
-	var commits []string
-	text := ""
+	var commits, machines []string
 	for _, x := range runs {
 		if x.err != nil {
 			continue
 		}
 		m := x.result.Machine
-		if text == "" {
-			text = fmt.Sprintf("%s on %s/%s, %s with %s kernels, %d cores, one thread a run.", m.Go, m.OS, m.Arch, m.CPU, m.Level, m.Cores)
+		machine := fmt.Sprintf("%s on %s/%s, %s with %s kernels, %d cores", m.Go, m.OS, m.Arch, m.CPU, m.Level, m.Cores)
+		if !slices.Contains(machines, machine) {
+			machines = append(machines, machine)
 		}
 		if c := m.Commit[:min(len(m.Commit), 12)]; c != "" && !slices.Contains(commits, c) {
 			commits = append(commits, c)
 		}
 	}
-	if text == "" {
+	if machines == nil {
 		return ""
 	}
-	return "Made with " + text + " Commits of the program: " + strings.Join(commits, ", ") + "."
+	return "Made with " + strings.Join(machines, "; ") + "; one thread a run. Commits of the program: " + strings.Join(commits, ", ") + "."
 }
 
 func (d *document) verdicts(os []Ordering, claims []Claim) {

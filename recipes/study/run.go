@@ -117,7 +117,7 @@ func (o Options) settings(g *Group, e *Entry) tasks.Settings {
 func (s *Study) execute(ctx context.Context, runs []*run, o Options) error {
 	cores := runtime.GOMAXPROCS(0)
 	defer parallel.SetWorkers(parallel.SetWorkers(1))
-	p := &pace{w: o.Progress, total: len(runs), start: time.Now(), cores: cores}
+	p := &pace{w: o.Progress, total: len(runs), under: map[*run]float64{}, start: time.Now(), line: time.Now()}
 	for _, r := range runs {
 		p.left += r.entry.Cost
 	}
@@ -167,7 +167,7 @@ func (r *run) do(ctx context.Context, o Options, p *pace) {
 			r.err = err
 			break
 		}
-		r.result, r.err = tasks.Run(ctx, r.group.Task, settings, tasks.IO{Dir: path})
+		r.result, r.err = tasks.Run(ctx, r.group.Task, settings, tasks.IO{Dir: path, Report: p.report(r)})
 		p.finished(r, true)
 		return
 	case err != nil:
@@ -180,22 +180,55 @@ func (r *run) do(ctx context.Context, o Options, p *pace) {
 			break
 		}
 		_, err := tasks.ReadResult(path)
-		r.result, r.err = tasks.Resume(ctx, path, tasks.IO{})
+		r.result, r.err = tasks.Resume(ctx, path, tasks.IO{Report: p.report(r)})
 		p.finished(r, err != nil)
 		return
 	}
 	p.finished(r, false)
 }
 
+// between is the time from one line about runs that are under way to the next.
+const between = 15 * time.Second
+
 // pace tells how far a study is.
 type pace struct {
 	mu          sync.Mutex
 	w           io.Writer
 	total, done int
-	left        float64 // cost of what is not done
-	spent       float64 // cost of what this process did
-	start       time.Time
-	cores       int
+	left        float64          // cost of what is not done, of runs under way the rest
+	spent       float64          // cost of what this process did
+	under       map[*run]float64 // share that is done of runs under way
+	start, line time.Time
+}
+
+// report takes the events of a run.
+func (p *pace) report(r *run) func(train.Event) {
+	first := -1.0 // where the run was when this process took it up
+	return func(e train.Event) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		share := float64(e.Step) / float64(max(e.Steps, 1))
+		if first < 0 {
+			first, p.under[r] = share, share
+			p.left -= share * r.entry.Cost
+		}
+		p.left -= (share - p.under[r]) * r.entry.Cost
+		p.spent += (share - p.under[r]) * r.entry.Cost
+		p.under[r] = share
+		if p.w == nil || time.Since(p.line) < between {
+			return
+		}
+		p.line = time.Now()
+		fmt.Fprintf(p.w, "[%d/%d] %s %s, seed %d: step %d of %d%s\n", p.done, p.total, r.group.Key, r.entry.Label, r.seed, e.Step, e.Steps, p.eta())
+	}
+}
+
+// eta estimates the time to the end of the plan from what was done so far.
+func (p *pace) eta() string {
+	if p.spent <= 0 || p.left <= 0 {
+		return ""
+	}
+	return ", about " + minutes(time.Duration(float64(time.Since(p.start))*p.left/p.spent)) + " left"
 }
 
 // finished notes the end of a run; worked says whether it took time now.
@@ -203,21 +236,20 @@ func (p *pace) finished(r *run, worked bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done++
-	p.left -= r.entry.Cost
-	if worked {
-		p.spent += r.entry.Cost
+	rest := (1 - p.under[r]) * r.entry.Cost
+	delete(p.under, r)
+	p.left -= rest
+	if worked && r.err == nil {
+		p.spent += rest
 	}
 	if p.w == nil {
 		return
 	}
+	p.line = time.Now()
 	if r.err != nil {
 		fmt.Fprintf(p.w, "[%d/%d] %s %s, seed %d: %v\n", p.done, p.total, r.group.Key, r.entry.Label, r.seed, r.err)
 		return
 	}
-	left := ""
-	if p.spent > 0 && p.left > 0 {
-		left = ", about " + minutes(time.Duration(float64(time.Since(p.start))*p.left/p.spent)) + " left"
-	}
 	fmt.Fprintf(p.w, "[%d/%d] %s %s, seed %d: %s in %s%s\n", p.done, p.total, r.group.Key, r.entry.Label, r.seed,
-		r.result.Text(), minutes(time.Duration(r.result.Seconds*float64(time.Second))), left)
+		r.result.Text(), minutes(time.Duration(r.result.Seconds*float64(time.Second))), p.eta())
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed073b5613/filigree/recipes/tasks"
 	"github.com/seed073b5613/filigree/train"
@@ -204,5 +205,34 @@ func TestJudge(t *testing.T) {
 	lower.Lower = true
 	if o := judge(Claim{Kind: Above}, of(0.5, 0.6), of(0.7, 0.8), lower); !o.Holds {
 		t.Errorf("where less is better: %s", o.Figures)
+	}
+}
+
+// Lines about a plan count what was done, whole runs and parts of them, and not what an
+// earlier process did.
+func TestPace(t *testing.T) {
+	s := tiny(t)
+	r, err := s.runs(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w bytes.Buffer
+	p := &pace{w: &w, total: 2, left: 5, under: map[*run]float64{}, start: time.Now().Add(-30 * time.Second)}
+	report := p.report(r[0]) // cost 3, found half done
+	report(train.Event{Step: 50, Steps: 100})
+	if p.left != 3.5 || p.spent != 0 || !strings.HasSuffix(w.String(), "Dense, seed 1: step 50 of 100\n") {
+		t.Errorf("left %v, spent %v, said %s", p.left, p.spent, w.String())
+	}
+	report(train.Event{Step: 75, Steps: 100}) // too soon for a line
+	p.line = time.Time{}
+	report(train.Event{Step: 100, Steps: 100})
+	if p.left != 2 || p.spent != 1.5 || strings.Count(w.String(), "\n") != 2 || !strings.HasSuffix(w.String(), "step 100 of 100, about 40 s left\n") {
+		t.Errorf("left %v, spent %v, said %s", p.left, p.spent, w.String())
+	}
+	p.finished(r[0], true)
+	r[1].err = errors.New("no luck")
+	p.finished(r[1], true)
+	if p.left != 0 || p.spent != 1.5 || !strings.HasSuffix(w.String(), "[2/2] digits Pruned, 50 %, seed 1: no luck\n") {
+		t.Errorf("left %v, spent %v, said %s", p.left, p.spent, w.String())
 	}
 }

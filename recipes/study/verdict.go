@@ -21,6 +21,8 @@ func (o Ordering) Verdict() string {
 	switch {
 	case o.Pairs == 0:
 		return "not run"
+	case o.Pairs == 1:
+		return "one seed"
 	case o.Holds:
 		return "holds"
 	}

@@ -190,7 +190,7 @@ func checkSparsity(s Settings, ps []*nn.Param, R int) error {
 		}
 	}
 	if left := (1 - s.Sparsity) * float64(all); left < float64(least) {
-		return fmt.Errorf("tasks: --sparsity %v leaves %.0f of %d weights; with a block of %s in each of %d layers it is %d at least", s.Sparsity, left, all, s.Block, layers, least)
+		return fmt.Errorf("tasks: --sparsity %v leaves %.3g of %d weights; with a block of %s in each of %d layers it is %d at least", s.Sparsity, left, all, s.Block, layers, least)
 	}
 	return nil
 }
