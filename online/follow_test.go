@@ -18,6 +18,7 @@ func TestTopologyChanges(t *testing.T) {
 			l := New(layer, m, 1)
 			s.gradient(l, 4)
 			influence := func() map[int64]float32 {
+				l.ready()
 				all := map[int64]float32{}
 				switch r := l.rule.(type) {
 				case *panels:

@@ -14,7 +14,7 @@ func TestJacobiansAgainstDifferences(t *testing.T) {
 	for _, cell := range cells {
 		layer := newLayer(cell, C, H, "sparse", 0.4, 11)
 		l := New(layer, Method{Rule: RTRL}, 0)
-		p := l.rule.(*panels)
+		p := l.ready().(*panels)
 		s := newStream(C, H, 1, 1)
 		n := H * l.states()
 		start := make([]float32, n)

@@ -29,6 +29,7 @@ type Learner struct {
 
 	state []float32 // [H,B] after the last chunk, for an LSTM over the memory [H,B]
 	rule  rule      // nil for BPTT
+	stale bool      // the topology may have changed since the rule saw it
 	pcg   *rand.PCG
 	chunk chunk
 }
@@ -75,9 +76,7 @@ func New(layer nn.Layer, m Method, seed uint64) *Learner {
 	case m.Rule != BPTT:
 		l.rule = &panels{l: l}
 	}
-	if l.rule != nil {
-		l.rule.follow()
-	}
+	l.Follow()
 	return l
 }
 
@@ -97,7 +96,7 @@ func (l *Learner) Reset() {
 
 // Entries returns how many values the influence of one sequence has.
 func (l *Learner) Entries() int {
-	if l.rule == nil {
+	if l.ready() == nil {
 		return 0
 	}
 	return l.rule.entries()
@@ -106,7 +105,7 @@ func (l *Learner) Entries() int {
 // Work returns how many multiplications it takes to carry the influence of one sequence over a
 // step, besides those that BPTT does too.
 func (l *Learner) Work() int64 {
-	if l.rule == nil {
+	if l.ready() == nil {
 		return 0
 	}
 	return l.rule.work()
@@ -126,10 +125,15 @@ func (l *Learner) Bytes() int {
 
 // Follow must be called after the topology of a weight has changed. Influence of weights that
 // stay is kept.
-func (l *Learner) Follow() {
-	if l.rule != nil {
+func (l *Learner) Follow() { l.stale = true }
+
+// ready returns the rule once it knows the topology, nil for BPTT.
+func (l *Learner) ready() rule {
+	if l.rule != nil && l.stale {
 		l.rule.follow()
 	}
+	l.stale = false
+	return l.rule
 }
 
 // states is the number of values of state a unit has.
@@ -150,6 +154,7 @@ func (l *Learner) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
 		panic(fmt.Sprintf("online: Forward: x is %v, layer has %d inputs and %d units", s, l.C, l.H))
 	}
 	T, B := s[1], s[2]
+	l.ready()
 	if B != l.B {
 		l.B = B
 		l.state = make([]float32, l.states()*l.H*B)

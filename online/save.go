@@ -28,6 +28,7 @@ func (l *Learner) MarshalBinary() ([]byte, error) {
 
 // saved lists the arrays of the state, in order.
 func (l *Learner) saved() [][]float32 {
+	l.ready()
 	all := [][]float32{l.state}
 	if l.rule != nil && l.B > 0 {
 		all = append(all, l.rule.arrays()...)
@@ -63,10 +64,10 @@ func (l *Learner) UnmarshalBinary(p []byte) error {
 	if err != nil {
 		return err
 	}
+	l.Follow() // the topology may have been restored since New
 	if B > maxBatch || 4*B*(l.states()*l.H+l.Entries()) > len(p) {
 		return fmt.Errorf("online: state of %d sequences in %d bytes", B, len(p))
 	}
-	l.Follow() // the topology may have been restored since New
 	if l.B = B; B > 0 {
 		l.state = make([]float32, l.states()*l.H*B)
 		if l.rule != nil {

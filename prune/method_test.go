@@ -59,7 +59,7 @@ func TestStaticDrawsExactly(t *testing.T) {
 		for _, sparsity := range []float64{0.1, 0.5, 0.9, 0.999} {
 			ws := Weights([]*nn.Param{param("a", rng, 48, 37), {Name: "bias"}, param("b", rng, 32, 3, 3, 3)})
 			before := [][]float32{slices.Clone(ws[0].Dense.Data), slices.Clone(ws[1].Dense.Data)}
-			s := Static{sparsity, ERKPower(0.5), Structure{Rows: rows}}
+			s := Static{Sparsity: sparsity, Distribution: ERKPower(0.5), Structure: Structure{Rows: rows}}
 			if err := s.Begin(ws, newRand(7)); err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +88,7 @@ func TestRandomMaskIsUniform(t *testing.T) {
 	rng, hits := newRand(3), make([]int, 20)
 	const draws = 20_000
 	for range draws {
-		for key := range randomMask(p, 0.7, 1, rng).Keys {
+		for key := range randomMask(p.M(), p.K(), 0.7, 1, rng).Keys {
 			hits[key]++
 		}
 	}

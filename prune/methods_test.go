@@ -293,7 +293,7 @@ func TestGlobalMagnitude(t *testing.T) {
 func TestTicket(t *testing.T) {
 	rng := newRand(7)
 	p := param("a", rng, 8, 8)
-	mask := randomMask(p, 0.75, 4, rng)
+	mask := randomMask(p.M(), p.K(), 0.75, 4, rng)
 	values := slices.Clone(p.Dense.Data)
 	ws := Weights([]*nn.Param{p, param("b", rng, 4, 4)})
 	if err := (Ticket{map[string]*sparse.Mask{"a": mask}}).Begin(ws, rng); err != nil {

@@ -42,7 +42,7 @@ type Rewiring struct {
 
 // begin draws the first topology; name is the method's, for errors.
 func (r *Rewiring) begin(name string, ws []Weight, rng *rand.Rand) error {
-	var first Method = Static{r.Sparsity, r.Distribution, r.Structure}
+	var first Method = Static{Sparsity: r.Sparsity, Distribution: r.Distribution, Structure: r.Structure}
 	if r.First != nil {
 		for weight, mask := range r.First {
 			if mask.R != r.Structure.rows() {

@@ -20,11 +20,10 @@ func matrixShape(p *nn.Param) (M, K int) {
 	return M, K
 }
 
-// randomMask draws the entries of a weight at a sparsity, each choice of their
+// randomMask draws the entries of a matrix at a sparsity, each choice of their
 // number as likely as any other (Knuth, The Art of Computer Programming, vol. 2,
 // algorithm 3.4.2 S).
-func randomMask(p *nn.Param, sparsity float64, R int, rng *rand.Rand) *sparse.Mask {
-	M, K := matrixShape(p)
+func randomMask(M, K int, sparsity float64, R int, rng *rand.Rand) *sparse.Mask {
 	mask := sparse.NewMask(M, K, R)
 	left := mask.Blocks()
 	need := kept(left, sparsity)

@@ -21,6 +21,7 @@ type benchCommand struct {
 	Step    benchStep    `cmd:"" help:"Time whole training steps of a network."`
 	SET     benchSET     `cmd:"" name:"set" help:"Time an epoch of sparse evolutionary training of a huge perceptron."`
 	WaveRNN benchWaveRNN `cmd:"" name:"wavernn" help:"Time the sampler of a sparse WaveRNN at batch 1."`
+	Online  benchOnline  `cmd:"" help:"Time a step of learning online beside back-propagation through time."`
 }
 
 // shape is M×K×N of a product W[M,K]·X[K,N].
