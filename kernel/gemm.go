@@ -26,8 +26,12 @@ import (
 // short for its shape.
 func GEMM(tA, tB bool, M, N, K int, alpha float32, A []float32, lda int, B []float32, ldb int, beta float32, C []float32, ldc int) {
 	p := takeGEMM(tA, tB, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc)
-	p.cut()
-	parallel.Do(p.chunkRows*p.chunkCols, p)
+	if p.thin() {
+		p.gemv()
+	} else {
+		p.cut()
+		parallel.Do(p.chunkRows*p.chunkCols, p)
+	}
 	p.put()
 }
 

@@ -17,6 +17,7 @@ const influenceChunk = 1 << 14
 type influenceTask struct {
 	m, k             int
 	alpha, phi, e, g []float32
+	coef, x          []float32 // InfluenceStep
 }
 
 var influenceTasks = sync.Pool{New: func() any { return new(influenceTask) }}
@@ -28,8 +29,16 @@ func (t *influenceTask) Run(i int) {
 	lo := i * t.rows()
 	for r := lo; r < min(lo+t.rows(), t.m); r++ {
 		e, g := &t.e[r*t.k], &t.g[r*t.k]
-		vec.scaleAdd(g, e, g, t.k, t.alpha[r])
+		if t.x == nil {
+			vec.scaleAdd(g, e, g, t.k, t.alpha[r])
+			vec.scale(e, e, t.k, t.phi[r])
+			continue
+		}
 		vec.scale(e, e, t.k, t.phi[r])
+		vec.scaleAdd(e, &t.x[0], e, t.k, t.coef[r])
+		if d := t.alpha[r]; d != 0 {
+			vec.scaleAdd(g, e, g, t.k, d)
+		}
 	}
 }
 
@@ -39,12 +48,25 @@ func Influence(M, K int, alpha, phi, e, g []float32) {
 	if len(alpha) < M || len(phi) < M || len(e) < M*K || len(g) < M*K {
 		panic(fmt.Sprintf("kernel: Influence: %d and %d factors, %d and %d values for [%d,%d]", len(alpha), len(phi), len(e), len(g), M, K))
 	}
-	if M == 0 || K == 0 {
+	influence(influenceTask{m: M, k: K, alpha: alpha, phi: phi, e: e, g: g})
+}
+
+// InfluenceStep computes, row by row, e = phi·e + coef·x and then g += d·e, for e and g of
+// shape [M,K], a row x, and one phi, coef and d a row.
+func InfluenceStep(M, K int, phi, coef, x, d, e, g []float32) {
+	if len(d) < M || len(phi) < M || len(coef) < M || len(x) < K || len(e) < M*K || len(g) < M*K {
+		panic(fmt.Sprintf("kernel: InfluenceStep: %d, %d and %d factors, a row of %d, %d and %d values for [%d,%d]", len(phi), len(coef), len(d), len(x), len(e), len(g), M, K))
+	}
+	influence(influenceTask{m: M, k: K, alpha: d, phi: phi, e: e, g: g, coef: coef, x: x})
+}
+
+func influence(task influenceTask) {
+	if task.m == 0 || task.k == 0 {
 		return
 	}
 	t := influenceTasks.Get().(*influenceTask)
-	*t = influenceTask{M, K, alpha, phi, e, g}
-	parallel.Do((M+t.rows()-1)/t.rows(), t)
+	*t = task
+	parallel.Do((t.m+t.rows()-1)/t.rows(), t)
 	*t = influenceTask{}
 	influenceTasks.Put(t)
 }

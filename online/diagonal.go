@@ -29,10 +29,11 @@ type diagonal struct {
 	hidden, memory []slot // by sequence, then by parameter
 	fresh          bool   // the influence is zero
 
-	self        []float32 // [G·H], recurrent weights of units on themselves
-	hh, ch      []float32 // [T][H,B]
-	rowOf       [2][]int32
-	coefH       []float32 // [G·H,T·B], and that of the candidate behind it
+	self        []float32  // [G·H], recurrent weights of units on themselves
+	hh, ch      []float32  // [T][H,B]
+	rowOf       [2][]int32 // of each stored value, where the weights are sparse
+	colOf       [2][]int32 // -1 for those of rows that a short last block lacks
+	coefH       []float32  // [G·H,T·B], and that of the candidate behind it
 	alpha, phi  []float32
 	alphaC      []float32
 	tmpA, tmpX  []float32
@@ -184,9 +185,13 @@ func (d *diagonal) adjoin(c chunkGrad) {
 
 // learn adds the gradient of a chunk and carries the influence over it.
 func (d *diagonal) learn(c chunkGrad) {
-	d.adjoin(c)
-	d.gradient(c, d.coefH, c.T*c.B)
-	d.carry(c)
+	if d.stepwise(c) {
+		d.step(c)
+	} else {
+		d.adjoin(c)
+		d.gradient(c, d.coefH, c.T*c.B)
+		d.carry(c)
+	}
 	d.fresh = false
 }
 

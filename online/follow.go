@@ -6,34 +6,34 @@ import (
 	"github.com/seed073b5613/filigree/nn"
 )
 
-// keysOf returns the flat key, row·K + column, of each stored value, and its row; nil rows where
-// all weights are stored. Values of rows that a short last block lacks have key -1.
-func keysOf(p *nn.Param) (keys []int64, rows []int32) {
+// keysOf returns the flat key, row·K + column, of each stored value, its row and its column; nil
+// where all weights are stored. Values of rows that a short last block lacks have key and column -1.
+func keysOf(p *nn.Param) (keys []int64, rows, cols []int32) {
 	if p.Sparse == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	m := p.Sparse
-	keys, rows = make([]int64, len(m.Values)), make([]int32, len(m.Values))
+	keys, rows, cols = make([]int64, len(m.Values)), make([]int32, len(m.Values)), make([]int32, len(m.Values))
 	for e := range m.Entries {
 		for r := range m.R {
 			row := e.Group*m.R + r
 			at := e.Pos*m.R + r
-			keys[at], rows[at] = int64(row)*int64(m.K)+int64(e.Col), int32(row)
+			keys[at], rows[at], cols[at] = int64(row)*int64(m.K)+int64(e.Col), int32(row), int32(e.Col)
 			if row >= m.M {
-				keys[at], rows[at] = -1, 0
+				keys[at], rows[at], cols[at] = -1, 0, -1
 			}
 		}
 	}
-	return keys, rows
+	return keys, rows, cols
 }
 
 // follow makes the influence fit the topology. Weights that are new start without.
 func (d *diagonal) follow() {
 	l := d.l
 	for i, p := range []*nn.Param{l.r.Input, l.r.Recurrent} {
-		keys, rows := keysOf(p)
+		keys, rows, cols := keysOf(p)
 		old := d.keys[i]
-		d.keys[i], d.rowOf[i] = keys, rows
+		d.keys[i], d.rowOf[i], d.colOf[i] = keys, rows, cols
 		if l.B == 0 {
 			continue
 		}
