@@ -30,11 +30,12 @@ type Source interface {
 
 // Scores are the outcome of an evaluation.
 type Scores struct {
-	Loss     float64 `json:"loss"`           // mean cross entropy, nats
-	Accuracy float64 `json:"accuracy"`       // share of samples whose highest logit is the label
-	BLEU     float64 `json:"bleu,omitempty"` // of translations, 0 to 100
-	Quality  float64 `json:"quality"`        // by which models are compared: the higher, the better
-	Count    int     `json:"count"`          // samples
+	Loss     float64 `json:"loss"`             // mean cross entropy, nats
+	Accuracy float64 `json:"accuracy"`         // share of samples whose highest logit is the label
+	BLEU     float64 `json:"bleu,omitempty"`   // of translations, 0 to 100
+	Length   int     `json:"length,omitempty"` // of the sequences a curriculum has come to
+	Quality  float64 `json:"quality"`          // by which models are compared: the higher, the better
+	Count    int     `json:"count"`            // samples
 }
 
 // EventKind says what an Event reports.
@@ -71,6 +72,7 @@ type Loop struct {
 	Average *optim.Average // of the weights: scored, and left in the network, in their place; nil for none
 	Prune   prune.Method   // nil for a network whose topology stays
 	Weights []prune.Weight // what Prune works on
+	Follow  func()         // called when the topology has changed, for what depends on it besides the optimizer; may be nil
 	Random  *rand.PCG      // state of what else is random (first topology, dropout); nil for nothing
 	Clip    float64        // highest norm of the gradient, 0 for no limit
 	Steps   int            // optimizer steps to take
@@ -188,6 +190,7 @@ func (l *Loop) begin(resume *Checkpoint) error {
 		if err := l.Prune.Begin(l.Weights, rand.New(l.random())); err != nil {
 			return fmt.Errorf("train: first topology: %w", err)
 		}
+		l.followed()
 	}
 	if p, ok := l.Prune.(prune.Population); ok {
 		var err error
@@ -284,13 +287,23 @@ func (l *Loop) interrupt() error {
 	return fmt.Errorf("train: %w at step %d of %d", ErrInterrupted, l.state.Step, l.Steps)
 }
 
-// step uses one batch: for a topology update or for an optimizer step, or both.
+// step uses one batch: for a topology update or for an optimizer step, or both. A batch of
+// which every label is ignored goes through the network, for the sake of learners that remember
+// it, and changes nothing.
 func (l *Loop) step() error {
 	x, labels := l.Data.Next()
 	if f, ok := l.Data.(interface{ Err() error }); ok && f.Err() != nil {
 		return fmt.Errorf("train: step %d: %w", l.state.Step, f.Err())
 	}
 	start := time.Now()
+	idle := len(labels) > 0 && !slices.ContainsFunc(labels, func(label int32) bool { return label != grad.Ignored })
+	if idle {
+		l.backward(x, labels)
+		l.state.Batches++
+		l.state.Step++
+		l.report(Event{Kind: Stepped, Loss: math.NaN()})
+		return nil
+	}
 	if l.Prune != nil && l.Prune.WantsDense(l.state.Step) {
 		if p, ok := l.Prune.(prune.Preparer); ok {
 			p.Prepare(l.state.Step, l.Weights)
@@ -377,8 +390,16 @@ func (l *Loop) follow(changes []prune.Change, loss float64) {
 		}
 		dropped, grown = dropped+c.Dropped, grown+c.Grown
 	}
+	l.followed()
 	l.state.Updates++
 	l.report(Event{Kind: Changed, Loss: loss, Dropped: dropped, Grown: grown})
+}
+
+// followed tells who wants to know that the topology has changed.
+func (l *Loop) followed() {
+	if l.Follow != nil {
+		l.Follow()
+	}
 }
 
 func (l *Loop) report(e Event) {

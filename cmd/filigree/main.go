@@ -151,11 +151,15 @@ func showDefaults(parser *kong.Kong) {
 func unused(task, flag string) bool {
 	switch flag {
 	case "width", "depth":
-		return task == "digits" || task == "mnist" || flag == "depth" && task != "cifar10" && task != "images"
+		return task == "digits" || task == "mnist" || task == "copy" || flag == "depth" && task != "cifar10" && task != "images"
 	case "arch", "size":
 		return task != "images"
 	case "data":
-		return task == "digits"
+		return task == "digits" || task == "copy"
+	case "cell", "units", "hidden":
+		return task != "copy"
+	case "learner", "period", "share-gate-mask":
+		return task != "copy" && task != "charlm"
 	case "length":
 		return task != "charlm" && task != "wordlm"
 	case "vocabulary":
@@ -165,9 +169,9 @@ func unused(task, flag string) bool {
 	case "dropout":
 		return task != "translate" && task != "recognizer"
 	case "augment":
-		return task == "charlm" || task == "wordlm" || task == "translate"
+		return task == "charlm" || task == "wordlm" || task == "translate" || task == "copy"
 	case "images":
-		return task == "charlm" || task == "wordlm"
+		return task == "charlm" || task == "wordlm" || task == "copy"
 	}
 	return false
 }

@@ -27,6 +27,7 @@ type trainCommand struct {
 	Translate  trainTask    `cmd:"" help:"Transformer on sentences and their translations."`
 	Recognizer trainTask    `cmd:"" help:"Phone recogniser on recordings and their texts."`
 	Letters    trainTask    `cmd:"" name:"letters" help:"Letter-to-sound network for words no dictionary has."`
+	Copy       trainTask    `cmd:"" help:"Copy task for recurrent nets that learn online."`
 	Voice      trainVoice   `cmd:"" help:"A voice, from recordings of one speaker."`
 	Vocoder    trainVocoder `cmd:"" help:"A vocoder, which turns spectra into sound, from recordings of one speaker."`
 	GAN        trainGAN     `cmd:"" name:"gan-tts" help:"A generator of waveforms against discriminators of windows, from recordings of one speaker."`
@@ -36,7 +37,7 @@ type trainCommand struct {
 // newTrainCommand returns the command with each task's defaults in place.
 func newTrainCommand() trainCommand {
 	var c trainCommand
-	for name, t := range map[string]*trainTask{"digits": &c.Digits, "mnist": &c.MNIST, "cifar10": &c.CIFAR10, "images": &c.Images, "charlm": &c.CharLM, "wordlm": &c.WordLM, "translate": &c.Translate, "recognizer": &c.Recognizer, "letters": &c.Letters} {
+	for name, t := range map[string]*trainTask{"digits": &c.Digits, "mnist": &c.MNIST, "cifar10": &c.CIFAR10, "images": &c.Images, "charlm": &c.CharLM, "wordlm": &c.WordLM, "translate": &c.Translate, "recognizer": &c.Recognizer, "letters": &c.Letters, "copy": &c.Copy} {
 		task, err := tasks.Find(name)
 		if err != nil {
 			panic(err)

@@ -92,6 +92,7 @@ func TestLearns(t *testing.T) {
 	for _, s := range []Spec{
 		{Arch: CharGRU, Symbols: 9, Width: 0.125}, {Arch: CharGRU, Symbols: 9, Width: 0.125, Tied: true},
 		{Arch: WordLSTM, Symbols: 9, Width: 0.05}, {Arch: WordGRU, Symbols: 9, Width: 0.05},
+		{Arch: OneCell, Symbols: 9, Cell: "vanilla", Units: 64, Hidden: 64}, {Arch: OneCell, Symbols: 9, Cell: "lstm", Units: 48, Hidden: 64},
 	} {
 		for _, sparsity := range []float64{0, 0.8} {
 			m := newModel(t, s)
@@ -119,7 +120,7 @@ func TestLearns(t *testing.T) {
 // A model comes back from its file as it was.
 func TestSaveThenOpen(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
-	for _, s := range []Spec{{Arch: CharGRU, Symbols: 20, Width: 0.25, Tied: true}, {Arch: WordLSTM, Symbols: 3, Width: 0.05}} {
+	for _, s := range []Spec{{Arch: CharGRU, Symbols: 20, Width: 0.25, Tied: true}, {Arch: WordLSTM, Symbols: 3, Width: 0.05}, {Arch: OneCell, Symbols: 4, Cell: "gru", Units: 12, Hidden: 8}} {
 		m := newModel(t, s)
 		if err := (prune.Static{Sparsity: 0.7}).Begin(prune.Weights(nn.Params(m)), rng); err != nil {
 			t.Fatal(err)

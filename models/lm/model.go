@@ -29,10 +29,11 @@ const (
 	CharGRU  = "char-gru"  // Evci et al. 2020, section 4.2 and appendix I: embedding 128, GRU 512, readout 256 and 128
 	WordLSTM = "word-lstm" // Zaremba et al. 2014, the medium size: embedding 650, two layers of 650 units; without dropout
 	WordGRU  = "word-gru"  // the same with gated recurrent units
+	OneCell  = "one-cell"  // Menick et al. 2020: symbols as they are, one recurrent layer, a readout of one hidden layer
 )
 
 // Architectures lists the names a Spec can have.
-func Architectures() []string { return []string{CharGRU, WordLSTM, WordGRU} }
+func Architectures() []string { return []string{CharGRU, WordLSTM, WordGRU, OneCell} }
 
 // Spec says how a network is built.
 type Spec struct {
@@ -43,11 +44,16 @@ type Spec struct {
 	// Tied makes the embedding the output matrix too, as in the paper of the char-GRU. The
 	// shared matrix is not prunable.
 	Tied bool `json:"tied,omitempty"`
+
+	// Of OneCell, whose readout is not prunable.
+	Cell   string `json:"cell,omitempty"`   // vanilla, gru or lstm
+	Units  int    `json:"units,omitempty"`  // of the recurrent layer
+	Hidden int    `json:"hidden,omitempty"` // of the readout
 }
 
 // Model is a language model: ids [T, B] in, logits of the next symbol [Symbols, T, B] out.
 type Model struct {
-	Embedding *nn.Embedding
+	Embedding *nn.Embedding // nil: a symbol is a column with a single one
 	Layers    []nn.Layer
 	Readout   nn.Sequential
 
@@ -93,6 +99,8 @@ func (s Spec) build(rng *rand.Rand) (*Model, error) {
 		}
 		out = nn.NewLinear(h, s.Symbols, rng)
 		m.Readout = nn.Sequential{out}
+	case OneCell:
+		return m, s.oneCell(m, rng)
 	default:
 		return nil, fmt.Errorf("architecture %q is not known; there are %s", s.Arch, strings.Join(Architectures(), ", "))
 	}
@@ -102,6 +110,31 @@ func (s Spec) build(rng *rand.Rand) (*Model, error) {
 		out.Weight = m.Embedding.Weight
 	}
 	return m, nil
+}
+
+// maxUnits bounds the layers of OneCell.
+const maxUnits = 1 << 16
+
+// oneCell sets the layers of OneCell.
+func (s Spec) oneCell(m *Model, rng *rand.Rand) error {
+	if s.Units < 1 || s.Units > maxUnits || s.Hidden < 1 || s.Hidden > maxUnits {
+		return fmt.Errorf("%d units and %d of the readout: must be from 1 to %d", s.Units, s.Hidden, maxUnits)
+	}
+	switch s.Cell {
+	case "vanilla":
+		m.Layers = []nn.Layer{nn.NewRNN(s.Symbols, s.Units, rng)}
+	case "gru":
+		m.Layers = []nn.Layer{nn.NewGRU(s.Symbols, s.Units, rng)}
+	case "lstm":
+		m.Layers = []nn.Layer{nn.NewLSTM(s.Symbols, s.Units, rng)}
+	default:
+		return fmt.Errorf("cell %q is not known; there are vanilla, gru, lstm", s.Cell)
+	}
+	hidden, out := nn.NewLinear(s.Units, s.Hidden, rng), nn.NewLinear(s.Hidden, s.Symbols, rng)
+	hidden.Weight.Prunable, out.Weight.Prunable = false, false
+	nn.GlorotUniform(out.Weight, rng)
+	m.Readout = nn.Sequential{hidden, nn.ReLU{}, out}
+	return nil
 }
 
 // units returns how many units a hidden layer has that has n at width 1: at least one.
@@ -114,13 +147,32 @@ func (s Spec) units(n int) int {
 
 // Forward returns the logits. It panics on an id outside 0 to Symbols-1.
 func (m *Model) Forward(t *grad.Tape, ids *grad.Var) *grad.Var {
-	x := m.Embedding.Forward(t, ids)
+	var x *grad.Var
+	if m.Embedding != nil {
+		x = m.Embedding.Forward(t, ids)
+	} else {
+		x = m.oneHot(t, ids)
+	}
 	for _, l := range m.Layers {
 		x = l.Forward(t, x)
 	}
 	y := m.Readout.Forward(t, x)
 	m.count(ids.Value.Shape)
 	return y
+}
+
+// oneHot returns a column [Symbols] of zeros and a one for each id.
+func (m *Model) oneHot(t *grad.Tape, ids *grad.Var) *grad.Var {
+	v := ids.Value
+	x := t.New(append([]int{m.spec.Symbols}, v.Shape...)...)
+	clear(x.Value.Data)
+	for i, id := range v.Data {
+		if !(id >= 0 && int(id) < m.spec.Symbols) {
+			panic(fmt.Sprintf("lm: Forward: id %v of %d symbols", id, m.spec.Symbols))
+		}
+		x.Value.Data[int(id)*len(v.Data)+i] = 1
+	}
+	return x
 }
 
 // count says of the readout's weights that they are used at each time step.

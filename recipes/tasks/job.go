@@ -10,6 +10,7 @@ import (
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/internal/parallel"
 	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/online"
 	"github.com/seed073b5613/filigree/optim"
 	"github.com/seed073b5613/filigree/prune"
 	"github.com/seed073b5613/filigree/train"
@@ -42,6 +43,8 @@ type job struct {
 	loop   *train.Loop
 	steps  int
 	method prune.Method
+
+	learner *online.Learner // in the place of the recurrent layer; nil for none
 }
 
 // newJob builds the network, the method, the optimizer and the loop.
@@ -61,6 +64,7 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	}
 	ps := nn.Params(j.net.Layer)
 	source, perEpoch := set.batches(rand.NewPCG(c.Seed, streamData))
+	perEpoch *= c.updatesPerSequence()
 	j.steps = c.Steps
 	if j.steps == 0 {
 		j.steps = c.Epochs * perEpoch
@@ -87,6 +91,9 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 		j.loop.Average = &optim.Average{Decay: c.Average}
 	}
 	if j.loop.Optim, err = optimizer(c.Settings); err != nil {
+		return nil, err
+	}
+	if err := j.learnOnline(); err != nil {
 		return nil, err
 	}
 	return j, j.sparsify(ps, perEpoch*c.Batch)

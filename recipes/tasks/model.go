@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -115,6 +116,8 @@ type Metrics struct {
 	TestPerplexity  float64  `json:"test_perplexity,omitempty"`
 	TestBLEU        *float64 `json:"test_bleu,omitempty"` // 0 is a score too
 	TestPhoneErrors *float64 `json:"test_phone_error_rate,omitempty"`
+	MaxLength       int      `json:"max_length,omitempty"`
+	BitsPerChar     float64  `json:"bits_per_char,omitempty"` // of sequences of that length
 }
 
 // metrics sets the figure of a task.
@@ -128,6 +131,8 @@ func (t Task) metrics(s train.Scores) (m Metrics) {
 		m.TestBLEU = &v
 	case "test_phone_error_rate":
 		m.TestPhoneErrors = &v
+	case "max_length":
+		m.MaxLength, m.BitsPerChar = s.Length, s.Loss/math.Ln2
 	}
 	return m
 }

@@ -35,6 +35,7 @@ type Result struct {
 	Plot            string  `json:"plot,omitempty"`
 
 	Layers []train.Layer `json:"layers"`
+	Online *OnlineCost   `json:"online,omitempty"`
 
 	Warning string    `json:"warning,omitempty"` // what was wrong with the data, as far as the run's last leg saw it
 	Command string    `json:"command"`           // repeats the run
@@ -110,7 +111,7 @@ func (r Result) Text() string {
 
 // Scores returns the result's scores.
 func (r Result) Scores() train.Scores {
-	s := train.Scores{Loss: r.TestLoss, Accuracy: r.TestAccuracy, Count: r.TestSamples}
+	s := train.Scores{Loss: r.TestLoss, Accuracy: r.TestAccuracy, Count: r.TestSamples, Length: r.MaxLength}
 	if r.TestBLEU != nil {
 		s.BLEU = *r.TestBLEU
 	}

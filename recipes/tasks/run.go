@@ -178,7 +178,7 @@ func (j *job) result(o train.Outcome) Result {
 		Task: j.config.Task, Method: j.config.Method, Seed: j.config.Seed,
 		TestAccuracy: o.Accuracy, Metrics: j.task.metrics(o.Scores), TestLoss: o.Loss, TestSamples: o.Count, Best: j.task.best(o.Best),
 		Steps: o.Steps, Updates: o.Updates, StepMS: o.StepMS, Seconds: o.Seconds,
-		Run: j.dir.Path, Model: j.dir.Model(), Plot: j.dir.Plot(), Layers: layers,
+		Run: j.dir.Path, Model: j.dir.Model(), Plot: j.dir.Plot(), Layers: layers, Online: j.costs(),
 		Warning: j.data.warnings(), Command: command(j.config), Machine: train.Environment(),
 	}
 	for _, l := range layers {

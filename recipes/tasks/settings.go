@@ -72,6 +72,13 @@ type Settings struct {
 	Dropout    float64 `json:"dropout,omitempty" group:"Network" help:"Share of activations set to zero at random in training."`
 	Beam       int     `json:"beam,omitempty" group:"Network" help:"Translations kept for each sentence while the best is looked for."`
 
+	Cell          string `json:"cell,omitempty" group:"Network" help:"Recurrent cell: vanilla, gru or lstm."`
+	Units         int    `json:"units,omitempty" group:"Network" help:"Units of the recurrent layer."`
+	Hidden        int    `json:"hidden,omitempty" group:"Network" help:"Units of the readout's hidden layer."`
+	Learner       string `json:"learner,omitempty" aliases:"online" placeholder:"NAME" group:"Online" help:"How the recurrent layer learns: bptt, rtrl, snap-N, uoro or rflo."`
+	Period        int    `json:"period,omitempty" group:"Online" help:"Time steps between updates of the weights: 1 for an update after each, 0 for one after each sequence."`
+	ShareGateMask bool   `json:"share_gate_mask,omitempty" group:"Online" help:"All gates of the cell have the same topology (--method static)."`
+
 	Seed        uint64  `json:"seed" help:"Seed of everything random."`
 	SaveSeconds float64 `json:"save_seconds" help:"Longest time between checkpoints."`
 	Threads     int     `json:"threads" help:"Workers; 0 for one a core. Does not change the result."`
@@ -160,6 +167,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.Distribution == "global" && s.Method != "magnitude" && s.Method != "snip" && s.Method != "lottery" && s.Method != "scratch" {
 		return fmt.Errorf("--distribution global: only magnitude, snip, lottery and scratch rank over all layers, not %s", s.Method)
+	}
+	if err := s.validateOnline(); err != nil {
+		return err
 	}
 	if s.Depth != 0 && (s.Depth < 10 || s.Depth%6 != 4) {
 		return fmt.Errorf("--depth %d: must be 6n+4: for example 10, 16, 22, 28 or 40", s.Depth)

@@ -60,7 +60,7 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 	case "dense":
 		j.method = prune.Dense{}
 	case "static":
-		j.method = prune.Static{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure}
+		j.method = prune.Static{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, SharedParts: s.ShareGateMask}
 	case "snip":
 		j.method = &prune.SNIP{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Global: global}
 	case "set":

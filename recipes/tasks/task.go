@@ -58,6 +58,8 @@ type dataset struct {
 	loss     func(t *grad.Tape, out *grad.Var, labels []int32) *grad.Var // nil: cross entropy, smoothed as set
 	evaluate func(ctx context.Context, net *model) (train.Scores, error) // on the test set
 	show     func(ctx context.Context, w io.Writer, net *model) error    // a taste of the trained network; may be nil
+
+	curriculum *data.Copy // what the batches come from where they follow one; else nil
 }
 
 // model is a network that can be saved.
@@ -71,7 +73,7 @@ type model struct {
 }
 
 // tasks are all that can be trained, in the order of the list.
-var tasks = slices.Concat(visionTasks, imageTasks, textTasks, translateTasks, speechTasks, letterTasks)
+var tasks = slices.Concat(visionTasks, imageTasks, textTasks, translateTasks, speechTasks, letterTasks, onlineTasks)
 
 // Tasks lists what can be trained.
 func Tasks() []Task { return slices.Clone(tasks) }
