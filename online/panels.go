@@ -57,7 +57,7 @@ func (p *panels) follow() {
 	if l.method.Rule == SnAp {
 		order = l.method.Order - 1
 	}
-	bySet := map[string]*panel{}
+	bySet, byStart := map[string]*panel{}, map[string]*panel{}
 	W := p.d.W
 	for row, cols := range l.columnsOf() {
 		u := row % l.H
@@ -65,13 +65,17 @@ func (p *panels) follow() {
 		if W == 2 && row/l.H != 3 {
 			start = []int32{int32(u * W), int32(u*W + 1)}
 		}
-		states := reach(start, order, next)
-		name := fmt.Sprint(states)
-		q := bySet[name]
+		q := byStart[fmt.Sprint(start)]
 		if q == nil {
-			q = &panel{states: states}
-			bySet[name] = q
-			p.panels = append(p.panels, q)
+			states := reach(start, order, next)
+			name := fmt.Sprint(states)
+			if q = bySet[name]; q == nil {
+				q = &panel{}
+				states.each(func(i int32) { q.states = append(q.states, i) })
+				bySet[name] = q
+				p.panels = append(p.panels, q)
+			}
+			byStart[fmt.Sprint(start)] = q
 		}
 		q.add(cols, u, W, row/l.H == 3)
 	}

@@ -1,6 +1,7 @@
 package online
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/seed073b5613/filigree/nn"
@@ -217,42 +218,56 @@ func (d *dynamics) set(c chunkGrad, s, b int) {
 	}
 }
 
-// reach returns the states that start reaches within steps steps of D, and start, ascending.
-// next lists for each state those it influences.
-func reach(start []int32, steps int, next [][]int32) []int32 {
-	seen := map[int32]bool{}
-	for _, s := range start {
-		seen[s] = true
-	}
-	front := start
-	for range steps {
-		var more []int32
-		for _, s := range front {
-			for _, n := range next[s] {
-				if !seen[n] {
-					seen[n] = true
-					more = append(more, n)
-				}
-			}
+// set is a set of states, a bit each.
+type set []uint64
+
+func (s set) add(i int32)      { s[i/64] |= 1 << (i % 64) }
+
+// each calls f with each member, ascending.
+func (s set) each(f func(i int32)) {
+	for w, word := range s {
+		for ; word != 0; word &= word - 1 {
+			f(int32(64*w + bits.TrailingZeros64(word)))
 		}
-		if front = more; len(front) == 0 {
+	}
+}
+
+// reach returns the states that those of start reach within steps steps of D, and start. next
+// holds for each state those it influences.
+func reach(start []int32, steps int, next []set) set {
+	seen := make(set, (len(next)+63)/64)
+	for _, s := range start {
+		seen.add(s)
+	}
+	front := slices.Clone(seen)
+	for range steps {
+		more, found := make(set, len(seen)), false
+		front.each(func(i int32) {
+			for w, word := range next[i] {
+				more[w] |= word
+			}
+		})
+		for w := range more {
+			more[w] &^= seen[w]
+			seen[w] |= more[w]
+			found = found || more[w] != 0
+		}
+		if front = more; !found {
 			break
 		}
 	}
-	all := make([]int32, 0, len(seen))
-	for s := range seen {
-		all = append(all, s)
-	}
-	slices.Sort(all)
-	return all
+	return seen
 }
 
-// influenced lists for each state those whose next values depend on it.
-func (d *dynamics) influenced() [][]int32 {
-	next := make([][]int32, d.l.H*d.W)
+// influenced returns for each state those whose next values depend on it.
+func (d *dynamics) influenced() []set {
+	next := make([]set, d.l.H*d.W)
+	for i := range next {
+		next[i] = make(set, (len(next)+63)/64)
+	}
 	for i := range next {
 		for _, j := range d.cols[d.offsets[i]:d.offsets[i+1]] {
-			next[j] = append(next[j], int32(i))
+			next[j].add(int32(i))
 		}
 	}
 	return next

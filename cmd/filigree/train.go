@@ -96,6 +96,9 @@ func (t *trainTask) Validate() error {
 	if t.name == "digits" && t.Data != "" {
 		return errors.New("--data: digits are drawn, not read; to train on files use: filigree train mnist --data DIR")
 	}
+	if t.Learner != "" && t.name != "copy" && t.name != "charlm" {
+		return fmt.Errorf("--learner: copy and charlm can learn online, not %s", t.name)
+	}
 	return t.Settings.Validate()
 }
 

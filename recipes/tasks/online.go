@@ -39,8 +39,12 @@ var onlineTasks = []Task{{
 	open: openCopy, load: loadLM,
 }}
 
-// maxPeriod bounds the steps between updates.
-const maxPeriod = 1 << 20
+// Bounds of online learning.
+const (
+	maxPeriod    = 1 << 20 // steps between updates
+	maxUnits     = 1 << 13 // of learners that look at paths between units
+	maxInfluence = 2e9     // values kept for all sequences of a batch
+)
 
 // validateOnline reports a setting of online learning that makes no sense.
 func (s *Settings) validateOnline() error {
@@ -138,7 +142,11 @@ type stream struct {
 	count  int // labels the loss is of
 
 	part tensor.Tensor
+	err  error
 }
+
+// Err says why there is no next chunk, nil where there is one.
+func (s *stream) Err() error { return s.err }
 
 // Next returns the next chunk.
 func (s *stream) Next() (*tensor.Tensor, []int32) {
@@ -259,11 +267,20 @@ func (j *job) learnOnline() error {
 			p.Parts = p.M() / n
 		}
 	}
+	if n := layerUnits(net.Layers[0]); n > maxUnits && method.Rule != online.BPTT && method != (online.Method{Rule: online.SnAp, Order: 1}) {
+		return fmt.Errorf("tasks: --learner %s: for at most %d units, not %d", c.Learner, maxUnits, n)
+	}
 	learner := online.New(net.Layers[0], method, c.Seed)
 	net.Layers[0] = learner
 	s := &stream{Source: j.loop.Data, period: c.Period, learners: []*online.Learner{learner}, curriculum: j.data.curriculum}
 	loss := j.loop.Loss
-	j.loop.Data, j.loop.Follow, j.learner = s, learner.Follow, learner
+	j.loop.Data, j.learner = s, learner
+	j.loop.Follow = func() {
+		learner.Follow()
+		if n := int64(learner.Entries()) * int64(c.Batch); n > maxInfluence {
+			s.err = fmt.Errorf("tasks: %s of %d units and %d sequences would keep %.1f GB of influence: take fewer units or sequences, more sparsity, or snap-1", c.Learner, c.Units, c.Batch, 4*float64(n)/1e9)
+		}
+	}
 	j.loop.Loss = func(t *grad.Tape, logits *grad.Var, labels []int32) *grad.Var {
 		l := loss(t, logits, labels)
 		s.learned(l.Value.Data[0], labels)

@@ -148,7 +148,12 @@ func TestOnlineRefused(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
-	s := smallText(t, "wordlm")
+	s := smallCopy(t)
+	s.Learner, s.Units, s.Batch = "rtrl", 1024, 256
+	if _, err := Run(context.Background(), "copy", s, IO{Dir: filepath.Join(t.TempDir(), "run")}); err == nil || !strings.Contains(err.Error(), "GB of influence") {
+		t.Errorf("influence beyond memory: %v", err)
+	}
+	s = smallText(t, "wordlm")
 	s.Learner = "snap-1"
 	if _, err := Run(context.Background(), "wordlm", s, IO{Dir: filepath.Join(t.TempDir(), "run")}); err == nil {
 		t.Error("a learner for two layers is not refused")
