@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed073b5613/filigree/recipes/difficulty"
 	"github.com/seed073b5613/filigree/recipes/rigl"
+	"github.com/seed073b5613/filigree/recipes/snap"
 	"github.com/seed073b5613/filigree/recipes/sparsity"
 	"github.com/seed073b5613/filigree/recipes/study"
 )
@@ -40,6 +41,7 @@ var studies = []struct {
 	{"rigl", rigl.Study},
 	{"state-of-sparsity", sparsity.Study},
 	{"difficulty", difficulty.Study},
+	{"snap", snap.Study},
 }
 
 // Help shows how the command is used.

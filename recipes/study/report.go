@@ -29,7 +29,7 @@ type Report struct {
 func (s *Study) report(ctx context.Context, runs []*run, o Options) (Report, error) {
 	r := Report{Path: filepath.Join(o.Report, "report.md"), HTML: filepath.Join(o.Report, "report.html")}
 	d := &document{title: s.Title}
-	d.text("Source: " + s.Source + ". Mean ± standard deviation over the seeds; work in multiples of dense training for the same number of steps, counted as in arXiv:1911.11134, appendix H.")
+	d.text("Source: " + s.Source + ". " + s.units())
 	all := map[string][]row{}
 	for g := range s.Groups {
 		all[s.Groups[g].Key] = rows(&s.Groups[g], runs)
@@ -82,6 +82,15 @@ func (o Options) finder(runs []*run) func(group, label string, seed int) (string
 		}
 		return "", false
 	}
+}
+
+// units says what the figures of the tables are.
+func (s *Study) units() string {
+	text := "Mean ± standard deviation over the seeds"
+	if slices.ContainsFunc(s.Groups, func(g Group) bool { return g.Columns == nil }) {
+		text += "; work in multiples of dense training for the same number of steps, counted as in arXiv:1911.11134, appendix H"
+	}
+	return text + "."
 }
 
 // orderings judges the claims.
@@ -158,30 +167,7 @@ func (d *document) group(g *Group, rs []row) error {
 	if g.Note != "" {
 		d.text(g.Note)
 	}
-	table := [][]string{{"run", "sparsity", "test " + m.Label + m.Unit, "median", "seeds", "non-zero", "work to train", "work to run", "ms a step", "explored", "paper"}}
-	for _, r := range rs {
-		line := []string{r.Label, "", "", "", fmt.Sprint(len(r.results)), "", "", "", "", "", r.Paper}
-		if len(r.results) > 0 {
-			each, mean, sd := r.scores(m)
-			x := r.results[0]
-			var ms []float64
-			for _, y := range r.results {
-				ms = append(ms, y.StepMS)
-			}
-			line[1] = fmt.Sprintf("%.3f", x.Sparsity)
-			line[2] = fmt.Sprintf("%.*f ± %.*f", m.Digits, mean, m.Digits, sd)
-			line[3] = fmt.Sprintf("%.*f", m.Digits, median(each))
-			line[5] = fmt.Sprint(x.Nonzeros)
-			line[6] = fmt.Sprintf("%.3f", r.work(x, rs))
-			line[7] = fmt.Sprintf("%.3f", x.TestFLOPsRatio*size(x, rs))
-			line[8] = fmt.Sprintf("%.3g", median(ms))
-			if x.Explored > 0 {
-				line[9] = fmt.Sprintf("%.2f", x.Explored)
-			}
-		}
-		table = append(table, line)
-	}
-	d.table(table)
+	d.results(g, rs, m)
 	for _, r := range rs {
 		for _, err := range r.failed {
 			if !errors.Is(err, fs.ErrNotExist) {
@@ -190,12 +176,88 @@ func (d *document) group(g *Group, rs []row) error {
 		}
 	}
 	charts := []chart.Chart{byWork(g, rs, m), bySparsity(g, rs, m), byLayer(g, rs)}
-	for i, name := range []string{"work", "sparsity", "layers"} {
+	if g.Columns != nil {
+		charts = []chart.Chart{byTime(g, rs, m)}
+	}
+	for i, name := range []string{"work", "sparsity", "layers"}[:len(charts)] {
 		if len(charts[i].Series) > 0 {
 			d.chart(g.Key+"-"+name, charts[i])
 		}
 	}
 	return nil
+}
+
+// results writes the table of a group.
+func (d *document) results(g *Group, rs []row, m tasks.Metric) {
+	if g.Columns != nil {
+		d.costs(g, rs, m)
+		return
+	}
+	table := [][]string{{"run", "sparsity", "test " + m.Label + m.Unit, "median", "seeds", "non-zero", "work to train", "work to run", "ms a step", "explored", "paper"}}
+	for _, r := range rs {
+		line := []string{r.Label, "", "", "", fmt.Sprint(len(r.results)), "", "", "", "", "", r.Paper}
+		if len(r.results) > 0 {
+			each, mean, sd := r.scores(m)
+			x := r.results[0]
+			line[1] = fmt.Sprintf("%.3f", x.Sparsity)
+			line[2] = fmt.Sprintf("%.*f ± %.*f", m.Digits, mean, m.Digits, sd)
+			line[3] = fmt.Sprintf("%.*f", m.Digits, median(each))
+			line[5] = fmt.Sprint(x.Nonzeros)
+			line[6] = fmt.Sprintf("%.3f", r.work(x, rs))
+			line[7] = fmt.Sprintf("%.3f", x.TestFLOPsRatio*size(x, rs))
+			line[8] = fmt.Sprintf("%.3g", r.stepMS())
+			if x.Explored > 0 {
+				line[9] = fmt.Sprintf("%.2f", x.Explored)
+			}
+		}
+		table = append(table, line)
+	}
+	d.table(table)
+}
+
+// costs writes the table of a group with columns of its own.
+func (d *document) costs(g *Group, rs []row, m tasks.Metric) {
+	head := []string{"run", "test " + m.Label + m.Unit, "median", "seeds", "ms a step"}
+	for _, c := range g.Columns {
+		head = append(head, c.Title)
+	}
+	table := [][]string{head}
+	for _, r := range rs {
+		line := make([]string, len(head))
+		line[0], line[3] = r.Label, fmt.Sprint(len(r.results))
+		if len(r.results) > 0 {
+			each, mean, sd := r.scores(m)
+			line[1] = fmt.Sprintf("%.*f ± %.*f", m.Digits, mean, m.Digits, sd)
+			line[2] = fmt.Sprintf("%.*f", m.Digits, median(each))
+			line[4] = fmt.Sprintf("%.3g", r.stepMS())
+			for i, c := range g.Columns {
+				line[5+i] = c.Of(r.results[0])
+			}
+		}
+		table = append(table, line)
+	}
+	d.table(table)
+}
+
+// stepMS returns the median time of a step.
+func (r row) stepMS() float64 {
+	var ms []float64
+	for _, x := range r.results {
+		ms = append(ms, x.StepMS)
+	}
+	return median(ms)
+}
+
+// byTime draws the score against the time of a step.
+func byTime(g *Group, rs []row, m tasks.Metric) chart.Chart {
+	c := chart.Chart{Title: g.Title + ": score against time", X: "ms a step", Y: m.Label + m.Unit, LogX: true}
+	for _, r := range rs {
+		if len(r.results) > 0 {
+			_, mean, sd := r.scores(m)
+			c.Series = append(c.Series, chart.Series{Name: r.Label, Points: true, X: []float64{r.stepMS()}, Y: []float64{mean}, Spread: []float64{sd}})
+		}
+	}
+	return c
 }
 
 // work returns the FLOPs of a training in multiples of those of the group's dense one.

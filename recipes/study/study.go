@@ -36,6 +36,13 @@ type Group struct {
 	Task       string
 	Note       string // what was made smaller than in the paper
 	Entries    []Entry
+	Columns    []Column // shown in place of the work of training and running
+}
+
+// Column is a figure of a training in the table of a group.
+type Column struct {
+	Title string
+	Of    func(tasks.Result) string
 }
 
 // Entry is one row of a table: a training, once a seed.

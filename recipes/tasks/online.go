@@ -29,7 +29,7 @@ var onlineTasks = []Task{{
 	Name:    "copy",
 	Summary: "copy task: recall ever longer rows of bits, to compare how recurrent nets learn; needs no data",
 	Samples: "sequences",
-	Metric: Metric{Key: "max_length", Label: "length", Unit: " bits", Scale: 1, Lower: false,
+	Metric: Metric{Key: "max_length", Label: "length", Unit: " bits", Scale: 1, Digits: 1,
 		Of: func(s train.Scores) float64 { return float64(s.Length) }},
 	Default: defaults(func(s *Settings) {
 		s.Learner, s.Cell, s.Units, s.Hidden, s.Period = "snap-1", "gru", 128, 128, 1
