@@ -221,7 +221,7 @@ func (d *dynamics) set(c chunkGrad, s, b int) {
 // set is a set of states, a bit each.
 type set []uint64
 
-func (s set) add(i int32)      { s[i/64] |= 1 << (i % 64) }
+func (s set) add(i int32) { s[i/64] |= 1 << (i % 64) }
 
 // each calls f with each member, ascending.
 func (s set) each(f func(i int32)) {
