@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 	"unsafe"
 )
 
@@ -40,17 +41,20 @@ func ParsePrecision(s string) (Precision, error) {
 type Compact struct {
 	M, K, R, C int
 	Precision  Precision
-	Offsets    []int32   // first entry of each row group
+	Order      []int32   // row groups as they are stored: those of most blocks first, so that the machine foresees how long they are
+	Offsets    []int32   // first entry of each
 	Columns    []uint16  // first column of each block
 	F32        []float32 // 16x1 and 1x1: block after block; 4x4: rows of a block one after the other
-	BF16       []uint16  // 16x1: two blocks at a time, their rows interleaved
+	BF16       []uint16  // 16x1: two blocks at a time, their rows interleaved; a weight of the second is 32 bits, of which the lower are the first's
 	Int8       []int8    // 16x1: four blocks at a time, their rows interleaved
 	Scale      []float32 // Int8: of each row
 	Bias       []float32 // of each row, added to the product
 
-	wide  bool   // Int8, 16x1: the four columns of every entry are neighbours
-	bytes []int8 // Int8: the activations
-	task  matVec // of the assembly
+	wide  bool     // Int8, 16x1: the four columns of every entry are neighbours
+	bytes []int8   // Int8: the activations
+	pairs []uint32 // Int8, 16x1: each raised by 128, as it is and times 256
+	sums  []int32  // Int8, of each row: -128 times the sum of its weights, which undoes that
+	task  matVec   // of the assembly
 }
 
 // matVec is what the assembly reads; its fields are known by their offsets.
@@ -58,6 +62,7 @@ type matVec struct {
 	y, bias, x, columns, offsets, values, scale unsafe.Pointer
 	groups                                      int
 	xs                                          float32
+	sums, order                                 unsafe.Pointer
 }
 
 // matVecs are the products by block (16x1, 4x4, 1x1) and precision, and the one of four
@@ -101,21 +106,24 @@ func NewCompact(dense []float32, M, K, R, C int, p Precision, bias []float32) *C
 		for i := range M {
 			w.Scale[i] = maxAbs(dense[i*K:(i+1)*K]) / 127
 		}
-		w.bytes = make([]int8, K)
+		w.bytes, w.pairs, w.sums = make([]int8, K), make([]uint32, 2*K+4), make([]int32, len(w.Bias))
 	}
 	per := w.entryBlocks()
 	w.wide = per == 4
-	for g := 0; g < len(w.Bias); g += R {
-		var cols []int
+	columns := make([][]int, len(w.Bias)/R)
+	for g := range columns {
 		for k := 0; k < K; k += C {
-			if w.lives(dense, g, k) {
-				cols = append(cols, k)
+			if w.lives(dense, g*R, k) {
+				columns[g] = append(columns[g], k)
 			}
 		}
-		for i := 0; i < len(cols); i += per {
-			four := cols[i:min(i+per, len(cols))]
-			w.wide = w.wide && len(four) == 4 && four[3] == four[0]+3
-			w.add(dense, g, four, per)
+		w.Order = append(w.Order, int32(g))
+	}
+	slices.SortStableFunc(w.Order, func(a, b int32) int { return len(columns[b]) - len(columns[a]) })
+	for _, g := range w.Order {
+		for cols := range slices.Chunk(columns[g], per) {
+			w.wide = w.wide && len(cols) == 4 && cols[3] == cols[0]+3
+			w.add(dense, int(g)*R, cols, per)
 		}
 		w.Offsets = append(w.Offsets, int32(len(w.Columns)/per))
 	}
@@ -166,20 +174,28 @@ func (w *Compact) store(v float32, row int) {
 	case F32:
 		w.F32 = append(w.F32, v)
 	case BF16:
-		w.BF16 = append(w.BF16, roundBF16(v))
+		low := uint16(0)
+		if n := len(w.BF16); w.R == 16 && n%2 == 1 {
+			low = w.BF16[n-1]
+		}
+		w.BF16 = append(w.BF16, roundBF16(v, low))
 	case Int8:
 		q := 0.0
 		if s := w.Scale[row]; s > 0 {
 			q = math.RoundToEven(float64(v / s))
 		}
 		w.Int8 = append(w.Int8, int8(max(-127, min(127, q))))
+		w.sums[row] -= 128 * int32(w.Int8[len(w.Int8)-1])
 	}
 }
 
-// roundBF16 returns the upper half of v, rounded to nearest even.
-func roundBF16(v float32) uint16 {
+// roundBF16 returns the upper half of the float32 nearest to v among those whose lower half is low,
+// of two the even one.
+func roundBF16(v float32, low uint16) uint16 {
 	b := math.Float32bits(v)
-	return uint16((b + 0x7fff + b>>16&1) >> 16)
+	sign, magnitude := b&(1<<31), b&^(1<<31)
+	magnitude -= min(magnitude, uint32(low))
+	return uint16((sign | magnitude + 0x7fff + magnitude>>16&1) >> 16)
 }
 
 // maxAbs returns the largest magnitude of x, 0 for nothing.
@@ -198,7 +214,7 @@ func (w *Compact) Rows() int { return len(w.Bias) }
 
 // Bytes returns the memory of what a product reads of the matrix.
 func (w *Compact) Bytes() int {
-	return 4*len(w.Offsets) + 2*len(w.Columns) + 4*len(w.F32) + 2*len(w.BF16) + len(w.Int8) + 4*len(w.Scale) + 4*len(w.Bias)
+	return 4*(len(w.Order)+len(w.Offsets)) + 2*len(w.Columns) + 4*len(w.F32) + 2*len(w.BF16) + len(w.Int8) + 4*len(w.Scale) + 4*len(w.Bias)
 }
 
 // Multiply computes y = W·x + Bias, where x has K values and y Rows(). A matrix of Int8
@@ -234,17 +250,22 @@ func (w *Compact) shape() int {
 // at returns stored weight number i as it is.
 func (w *Compact) at(i int) float32 {
 	if w.Precision == BF16 {
-		return math.Float32frombits(uint32(w.BF16[i]) << 16)
+		b := uint32(w.BF16[i]) << 16
+		if w.R == 16 && i%2 == 1 {
+			b |= uint32(w.BF16[i-1])
+		}
+		return math.Float32frombits(b)
 	}
 	return w.F32[i]
 }
 
 func matVecPortable(w *Compact, y, x []float32, _ []int8, _ float32) {
 	per, n := w.entryBlocks(), 0
-	for g := range len(w.Offsets) - 1 {
-		out := y[g*w.R : (g+1)*w.R]
-		copy(out, w.Bias[g*w.R:])
-		for e := int(w.Offsets[g]); e < int(w.Offsets[g+1]); e++ {
+	for i, g := range w.Order {
+		rows := int(g) * w.R
+		out := y[rows : rows+w.R]
+		copy(out, w.Bias[rows:])
+		for e := int(w.Offsets[i]); e < int(w.Offsets[i+1]); e++ {
 			cols := w.Columns[e*per : (e+1)*per]
 			for i := range out {
 				for _, c := range cols {
@@ -260,9 +281,9 @@ func matVecPortable(w *Compact, y, x []float32, _ []int8, _ float32) {
 
 func matVecInt8Portable(w *Compact, y, _ []float32, q []int8, xs float32) {
 	per, n := w.entryBlocks(), 0
-	for g := range len(w.Offsets) - 1 {
+	for at, g := range w.Order {
 		var sums [16]int32
-		for e := int(w.Offsets[g]); e < int(w.Offsets[g+1]); e++ {
+		for e := int(w.Offsets[at]); e < int(w.Offsets[at+1]); e++ {
 			for i := range w.R {
 				for b := range max(per, w.C) {
 					c := 0
@@ -280,7 +301,7 @@ func matVecInt8Portable(w *Compact, y, _ []float32, q []int8, xs float32) {
 			}
 		}
 		for i := range w.R {
-			row := g*w.R + i
+			row := int(g)*w.R + i
 			y[row] = float32(float32(sums[i])*xs)*w.Scale[row] + w.Bias[row]
 		}
 	}

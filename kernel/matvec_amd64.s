@@ -4,27 +4,31 @@
 
 #include "textflag.h"
 
-// func matVec16x1F32(t *byte)
+// func matVec16x1F32AVX2(t *byte)
 // Requires: AVX, FMA3
-TEXT ·matVec16x1F32(SB), NOSPLIT, $0-8
+TEXT ·matVec16x1F32AVX2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), SI
 	MOVQ 32(AX), DI
 	MOVQ 40(AX), R8
-	MOVQ 56(AX), AX
+	MOVQ 56(AX), R9
+	MOVQ 80(AX), R10
 
 group:
-	TESTQ   AX, AX
+	TESTQ   R9, R9
 	JE      done
-	MOVLQSX 4(DI), R9
-	MOVLQSX (DI), R10
-	SUBQ    R10, R9
+	MOVLQSX 4(DI), CX
+	MOVLQSX (DI), DX
+	SUBQ    DX, CX
 	ADDQ    $0x04, DI
-	VMOVUPS (DX), Y0
-	VMOVUPS 32(DX), Y1
+	MOVLQSX (R10), DX
+	IMUL3Q  $0x00000040, DX, DX
+	ADDQ    $0x04, R10
+	MOVQ    8(AX), R11
+	VMOVUPS (R11)(DX*1), Y0
+	MOVQ    8(AX), R11
+	VMOVUPS 32(R11)(DX*1), Y1
 	VXORPS  Y2, Y2, Y2
 	VXORPS  Y3, Y3, Y3
 	VXORPS  Y4, Y4, Y4
@@ -33,39 +37,39 @@ group:
 	VXORPS  Y7, Y7, Y7
 
 wide:
-	CMPQ         R9, $0x04
+	CMPQ         CX, $0x04
 	JL           one
-	MOVWQZX      (SI), R10
-	VBROADCASTSS (BX)(R10*4), Y8
+	MOVWQZX      (SI), R11
+	VBROADCASTSS (BX)(R11*4), Y8
 	VFMADD231PS  (R8), Y8, Y0
 	VFMADD231PS  32(R8), Y8, Y1
-	MOVWQZX      2(SI), R10
-	VBROADCASTSS (BX)(R10*4), Y8
+	MOVWQZX      2(SI), R11
+	VBROADCASTSS (BX)(R11*4), Y8
 	VFMADD231PS  64(R8), Y8, Y2
 	VFMADD231PS  96(R8), Y8, Y3
-	MOVWQZX      4(SI), R10
-	VBROADCASTSS (BX)(R10*4), Y8
+	MOVWQZX      4(SI), R11
+	VBROADCASTSS (BX)(R11*4), Y8
 	VFMADD231PS  128(R8), Y8, Y4
 	VFMADD231PS  160(R8), Y8, Y5
-	MOVWQZX      6(SI), R10
-	VBROADCASTSS (BX)(R10*4), Y8
+	MOVWQZX      6(SI), R11
+	VBROADCASTSS (BX)(R11*4), Y8
 	VFMADD231PS  192(R8), Y8, Y6
 	VFMADD231PS  224(R8), Y8, Y7
 	ADDQ         $0x08, SI
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, CX
 	JMP          wide
 
 one:
-	CMPQ         R9, $0x01
+	CMPQ         CX, $0x01
 	JL           end
-	MOVWQZX      (SI), R10
-	VBROADCASTSS (BX)(R10*4), Y8
+	MOVWQZX      (SI), R11
+	VBROADCASTSS (BX)(R11*4), Y8
 	VFMADD231PS  (R8), Y8, Y0
 	VFMADD231PS  32(R8), Y8, Y1
 	ADDQ         $0x02, SI
 	ADDQ         $0x00000040, R8
-	SUBQ         $0x01, R9
+	SUBQ         $0x01, CX
 	JMP          one
 
 end:
@@ -75,11 +79,82 @@ end:
 	VADDPS  Y7, Y3, Y3
 	VADDPS  Y2, Y0, Y0
 	VADDPS  Y3, Y1, Y1
-	VMOVUPS Y0, (CX)
-	VMOVUPS Y1, 32(CX)
-	ADDQ    $0x00000040, CX
-	ADDQ    $0x00000040, DX
-	DECQ    AX
+	MOVQ    (AX), CX
+	VMOVUPS Y0, (CX)(DX*1)
+	MOVQ    (AX), CX
+	VMOVUPS Y1, 32(CX)(DX*1)
+	DECQ    R9
+	JMP     group
+
+done:
+	VZEROUPPER
+	RET
+
+// func matVec16x1F32AVX512(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·matVec16x1F32AVX512(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), AX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 40(AX), R8
+	MOVQ 56(AX), R9
+	MOVQ 80(AX), R10
+
+group:
+	TESTQ   R9, R9
+	JE      done
+	MOVLQSX 4(DI), CX
+	MOVLQSX (DI), DX
+	SUBQ    DX, CX
+	ADDQ    $0x04, DI
+	MOVLQSX (R10), DX
+	IMUL3Q  $0x00000040, DX, DX
+	ADDQ    $0x04, R10
+	MOVQ    8(AX), R11
+	VMOVUPS (R11)(DX*1), Z0
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+
+wide:
+	CMPQ         CX, $0x04
+	JL           one
+	MOVWQZX      (SI), R11
+	VBROADCASTSS (BX)(R11*4), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	MOVWQZX      2(SI), R11
+	VBROADCASTSS (BX)(R11*4), Z4
+	VFMADD231PS  64(R8), Z4, Z1
+	MOVWQZX      4(SI), R11
+	VBROADCASTSS (BX)(R11*4), Z4
+	VFMADD231PS  128(R8), Z4, Z2
+	MOVWQZX      6(SI), R11
+	VBROADCASTSS (BX)(R11*4), Z4
+	VFMADD231PS  192(R8), Z4, Z3
+	ADDQ         $0x08, SI
+	ADDQ         $0x00000100, R8
+	SUBQ         $0x04, CX
+	JMP          wide
+
+one:
+	CMPQ         CX, $0x01
+	JL           end
+	MOVWQZX      (SI), R11
+	VBROADCASTSS (BX)(R11*4), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	ADDQ         $0x02, SI
+	ADDQ         $0x00000040, R8
+	SUBQ         $0x01, CX
+	JMP          one
+
+end:
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z3, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	MOVQ    (AX), CX
+	VMOVUPS Z0, (CX)(DX*1)
+	DECQ    R9
 	JMP     group
 
 done:
@@ -90,87 +165,87 @@ done:
 // Requires: AVX, AVX2, FMA3
 TEXT ·matVec16x1BF16(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), SI
 	MOVQ 32(AX), DI
 	MOVQ 40(AX), R8
-	MOVQ 56(AX), AX
+	MOVQ 56(AX), R9
+	MOVQ 80(AX), R10
 
 group:
-	TESTQ        AX, AX
-	JE           done
-	MOVLQSX      4(DI), R9
-	MOVLQSX      (DI), R10
-	SUBQ         R10, R9
-	ADDQ         $0x04, DI
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VBROADCASTSS constffff0000<>+0(SB), Y8
+	TESTQ   R9, R9
+	JE      done
+	MOVLQSX 4(DI), CX
+	MOVLQSX (DI), DX
+	SUBQ    DX, CX
+	ADDQ    $0x04, DI
+	MOVLQSX (R10), DX
+	IMUL3Q  $0x00000040, DX, DX
+	ADDQ    $0x04, R10
+	MOVQ    8(AX), R11
+	VMOVUPS (R11)(DX*1), Y0
+	MOVQ    8(AX), R11
+	VMOVUPS 32(R11)(DX*1), Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
 
 wide:
-	CMPQ         R9, $0x02
+	CMPQ         CX, $0x02
 	JL           one
-	MOVWQZX      (SI), R10
-	VBROADCASTSS (BX)(R10*4), Y9
-	MOVWQZX      2(SI), R10
-	VBROADCASTSS (BX)(R10*4), Y10
-	VMOVDQU      (R8), Y11
-	VPSLLD       $0x10, Y11, Y12
-	VPAND        Y8, Y11, Y11
-	VFMADD231PS  Y12, Y9, Y0
-	VFMADD231PS  Y11, Y10, Y2
-	VMOVDQU      32(R8), Y11
-	VPSLLD       $0x10, Y11, Y12
-	VPAND        Y8, Y11, Y11
-	VFMADD231PS  Y12, Y9, Y1
-	VFMADD231PS  Y11, Y10, Y3
-	MOVWQZX      4(SI), R10
-	VBROADCASTSS (BX)(R10*4), Y9
-	MOVWQZX      6(SI), R10
-	VBROADCASTSS (BX)(R10*4), Y10
-	VMOVDQU      64(R8), Y11
-	VPSLLD       $0x10, Y11, Y12
-	VPAND        Y8, Y11, Y11
-	VFMADD231PS  Y12, Y9, Y4
-	VFMADD231PS  Y11, Y10, Y6
-	VMOVDQU      96(R8), Y11
-	VPSLLD       $0x10, Y11, Y12
-	VPAND        Y8, Y11, Y11
-	VFMADD231PS  Y12, Y9, Y5
-	VFMADD231PS  Y11, Y10, Y7
+	MOVL         (SI), R11
+	MOVWLZX      R11, R12
+	SHRL         $0x10, R11
+	VBROADCASTSS (BX)(R12*4), Y8
+	VBROADCASTSS (BX)(R11*4), Y9
+	VMOVUPS      (R8), Y10
+	VPSLLD       $0x10, Y10, Y11
+	VFMADD231PS  Y11, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y2
+	VMOVUPS      32(R8), Y10
+	VPSLLD       $0x10, Y10, Y11
+	VFMADD231PS  Y11, Y8, Y1
+	VFMADD231PS  Y10, Y9, Y3
+	MOVL         4(SI), R11
+	MOVWLZX      R11, R12
+	SHRL         $0x10, R11
+	VBROADCASTSS (BX)(R12*4), Y8
+	VBROADCASTSS (BX)(R11*4), Y9
+	VMOVUPS      64(R8), Y10
+	VPSLLD       $0x10, Y10, Y11
+	VFMADD231PS  Y11, Y8, Y4
+	VFMADD231PS  Y10, Y9, Y6
+	VMOVUPS      96(R8), Y10
+	VPSLLD       $0x10, Y10, Y11
+	VFMADD231PS  Y11, Y8, Y5
+	VFMADD231PS  Y10, Y9, Y7
 	ADDQ         $0x08, SI
 	ADDQ         $0x00000080, R8
-	SUBQ         $0x02, R9
+	SUBQ         $0x02, CX
 	JMP          wide
 
 one:
-	CMPQ         R9, $0x01
+	CMPQ         CX, $0x01
 	JL           end
-	MOVWQZX      (SI), R10
-	VBROADCASTSS (BX)(R10*4), Y9
-	MOVWQZX      2(SI), R10
-	VBROADCASTSS (BX)(R10*4), Y10
-	VMOVDQU      (R8), Y11
-	VPSLLD       $0x10, Y11, Y12
-	VPAND        Y8, Y11, Y11
-	VFMADD231PS  Y12, Y9, Y0
-	VFMADD231PS  Y11, Y10, Y2
-	VMOVDQU      32(R8), Y11
-	VPSLLD       $0x10, Y11, Y12
-	VPAND        Y8, Y11, Y11
-	VFMADD231PS  Y12, Y9, Y1
-	VFMADD231PS  Y11, Y10, Y3
+	MOVL         (SI), R11
+	MOVWLZX      R11, R12
+	SHRL         $0x10, R11
+	VBROADCASTSS (BX)(R12*4), Y8
+	VBROADCASTSS (BX)(R11*4), Y9
+	VMOVUPS      (R8), Y10
+	VPSLLD       $0x10, Y10, Y11
+	VFMADD231PS  Y11, Y8, Y0
+	VFMADD231PS  Y10, Y9, Y2
+	VMOVUPS      32(R8), Y10
+	VPSLLD       $0x10, Y10, Y11
+	VFMADD231PS  Y11, Y8, Y1
+	VFMADD231PS  Y10, Y9, Y3
 	ADDQ         $0x04, SI
 	ADDQ         $0x00000040, R8
-	SUBQ         $0x01, R9
+	SUBQ         $0x01, CX
 	JMP          one
 
 end:
@@ -180,39 +255,38 @@ end:
 	VADDPS  Y7, Y3, Y3
 	VADDPS  Y2, Y0, Y0
 	VADDPS  Y3, Y1, Y1
-	VMOVUPS Y0, (CX)
-	VMOVUPS Y1, 32(CX)
-	ADDQ    $0x00000040, CX
-	ADDQ    $0x00000040, DX
-	DECQ    AX
+	MOVQ    (AX), CX
+	VMOVUPS Y0, (CX)(DX*1)
+	MOVQ    (AX), CX
+	VMOVUPS Y1, 32(CX)(DX*1)
+	DECQ    R9
 	JMP     group
 
 done:
 	VZEROUPPER
 	RET
 
-DATA constffff0000<>+0(SB)/4, $0xffff0000
-GLOBL constffff0000<>(SB), RODATA|NOPTR, $4
-
 // func matVec16x4Int8(t *byte)
 // Requires: AVX, AVX2
 TEXT ·matVec16x4Int8(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), SI
 	MOVQ 32(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 56(AX), R9
+	MOVQ 80(AX), R10
 
 group:
 	TESTQ        R9, R9
 	JE           done
-	MOVLQSX      4(DI), R10
-	MOVLQSX      (DI), R11
-	SUBQ         R11, R10
+	MOVLQSX      4(DI), CX
+	MOVLQSX      (DI), DX
+	SUBQ         DX, CX
 	ADDQ         $0x04, DI
+	MOVLQSX      (R10), DX
+	IMUL3Q       $0x00000040, DX, DX
+	ADDQ         $0x04, R10
 	VBROADCASTSS const00010001<>+0(SB), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -220,7 +294,7 @@ group:
 	VXORPS       Y4, Y4, Y4
 
 wide:
-	CMPQ         R10, $0x02
+	CMPQ         CX, $0x02
 	JL           one
 	MOVWQZX      (SI), R11
 	VPBROADCASTD (BX)(R11*1), Y5
@@ -250,11 +324,11 @@ wide:
 	VPADDD       Y7, Y4, Y4
 	ADDQ         $0x04, SI
 	ADDQ         $0x00000080, R8
-	SUBQ         $0x02, R10
+	SUBQ         $0x02, CX
 	JMP          wide
 
 one:
-	CMPQ         R10, $0x01
+	CMPQ         CX, $0x01
 	JL           end
 	MOVWQZX      (SI), R11
 	VPBROADCASTD (BX)(R11*1), Y5
@@ -271,33 +345,29 @@ one:
 	VPADDD       Y7, Y2, Y2
 	ADDQ         $0x02, SI
 	ADDQ         $0x00000040, R8
-	SUBQ         $0x01, R10
+	SUBQ         $0x01, CX
 	JMP          one
 
 end:
 	VBROADCASTSS 64(AX), Y0
 	VPADDD       Y3, Y1, Y1
-	MOVQ         48(AX), R10
-	MOVQ         DX, R11
-	SUBQ         8(AX), R11
-	ADDQ         R11, R10
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y0, Y1, Y1
-	VMULPS       (R10), Y1, Y1
-	VADDPS       (DX), Y1, Y1
-	VMOVUPS      Y1, (CX)
+	MOVQ         48(AX), CX
+	VMULPS       (CX)(DX*1), Y1, Y1
+	MOVQ         8(AX), CX
+	VADDPS       (CX)(DX*1), Y1, Y1
+	MOVQ         (AX), CX
+	VMOVUPS      Y1, (CX)(DX*1)
 	VPADDD       Y4, Y2, Y2
-	MOVQ         48(AX), R10
-	MOVQ         DX, R11
-	SUBQ         8(AX), R11
-	ADDQ         R11, R10
 	VCVTDQ2PS    Y2, Y1
 	VMULPS       Y0, Y1, Y1
-	VMULPS       32(R10), Y1, Y1
-	VADDPS       32(DX), Y1, Y1
-	VMOVUPS      Y1, 32(CX)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000040, DX
+	MOVQ         48(AX), CX
+	VMULPS       32(CX)(DX*1), Y1, Y1
+	MOVQ         8(AX), CX
+	VADDPS       32(CX)(DX*1), Y1, Y1
+	MOVQ         (AX), CX
+	VMOVUPS      Y1, 32(CX)(DX*1)
 	DECQ         R9
 	JMP          group
 
@@ -312,21 +382,23 @@ GLOBL const00010001<>(SB), RODATA|NOPTR, $4
 // Requires: AVX, AVX2
 TEXT ·matVec16x1Int8(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), SI
 	MOVQ 32(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 56(AX), R9
+	MOVQ 80(AX), R10
 
 group:
 	TESTQ        R9, R9
 	JE           done
-	MOVLQSX      4(DI), R10
-	MOVLQSX      (DI), R11
-	SUBQ         R11, R10
+	MOVLQSX      4(DI), CX
+	MOVLQSX      (DI), DX
+	SUBQ         DX, CX
 	ADDQ         $0x04, DI
+	MOVLQSX      (R10), DX
+	IMUL3Q       $0x00000040, DX, DX
+	ADDQ         $0x04, R10
 	VBROADCASTSS const00010001<>+0(SB), Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -334,7 +406,7 @@ group:
 	VXORPS       Y4, Y4, Y4
 
 wide:
-	CMPQ         R10, $0x02
+	CMPQ         CX, $0x02
 	JL           one
 	MOVWQZX      (SI), R11
 	MOVBLZX      (BX)(R11*1), R11
@@ -380,11 +452,11 @@ wide:
 	VPADDD       Y7, Y4, Y4
 	ADDQ         $0x10, SI
 	ADDQ         $0x00000080, R8
-	SUBQ         $0x02, R10
+	SUBQ         $0x02, CX
 	JMP          wide
 
 one:
-	CMPQ         R10, $0x01
+	CMPQ         CX, $0x01
 	JL           end
 	MOVWQZX      (SI), R11
 	MOVBLZX      (BX)(R11*1), R11
@@ -409,33 +481,29 @@ one:
 	VPADDD       Y7, Y2, Y2
 	ADDQ         $0x08, SI
 	ADDQ         $0x00000040, R8
-	SUBQ         $0x01, R10
+	SUBQ         $0x01, CX
 	JMP          one
 
 end:
 	VBROADCASTSS 64(AX), Y0
 	VPADDD       Y3, Y1, Y1
-	MOVQ         48(AX), R10
-	MOVQ         DX, R11
-	SUBQ         8(AX), R11
-	ADDQ         R11, R10
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y0, Y1, Y1
-	VMULPS       (R10), Y1, Y1
-	VADDPS       (DX), Y1, Y1
-	VMOVUPS      Y1, (CX)
+	MOVQ         48(AX), CX
+	VMULPS       (CX)(DX*1), Y1, Y1
+	MOVQ         8(AX), CX
+	VADDPS       (CX)(DX*1), Y1, Y1
+	MOVQ         (AX), CX
+	VMOVUPS      Y1, (CX)(DX*1)
 	VPADDD       Y4, Y2, Y2
-	MOVQ         48(AX), R10
-	MOVQ         DX, R11
-	SUBQ         8(AX), R11
-	ADDQ         R11, R10
 	VCVTDQ2PS    Y2, Y1
 	VMULPS       Y0, Y1, Y1
-	VMULPS       32(R10), Y1, Y1
-	VADDPS       32(DX), Y1, Y1
-	VMOVUPS      Y1, 32(CX)
-	ADDQ         $0x00000040, CX
-	ADDQ         $0x00000040, DX
+	MOVQ         48(AX), CX
+	VMULPS       32(CX)(DX*1), Y1, Y1
+	MOVQ         8(AX), CX
+	VADDPS       32(CX)(DX*1), Y1, Y1
+	MOVQ         (AX), CX
+	VMOVUPS      Y1, 32(CX)(DX*1)
 	DECQ         R9
 	JMP          group
 
@@ -447,21 +515,23 @@ done:
 // Requires: AVX, FMA3
 TEXT ·matVec4x4F32(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), SI
 	MOVQ 32(AX), DI
 	MOVQ 40(AX), R8
-	MOVQ 56(AX), AX
+	MOVQ 56(AX), R9
+	MOVQ 80(AX), R10
 
 group:
-	TESTQ   AX, AX
+	TESTQ   R9, R9
 	JE      done
-	MOVLQSX 4(DI), R9
-	MOVLQSX (DI), R10
-	SUBQ    R10, R9
+	MOVLQSX 4(DI), CX
+	MOVLQSX (DI), DX
+	SUBQ    DX, CX
 	ADDQ    $0x04, DI
+	MOVLQSX (R10), DX
+	IMUL3Q  $0x00000010, DX, DX
+	ADDQ    $0x04, R10
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -472,39 +542,39 @@ group:
 	VXORPS  Y7, Y7, Y7
 
 wide:
-	CMPQ           R9, $0x04
+	CMPQ           CX, $0x04
 	JL             one
-	MOVWQZX        (SI), R10
-	VBROADCASTF128 (BX)(R10*4), Y8
+	MOVWQZX        (SI), R11
+	VBROADCASTF128 (BX)(R11*4), Y8
 	VFMADD231PS    (R8), Y8, Y0
 	VFMADD231PS    32(R8), Y8, Y1
-	MOVWQZX        2(SI), R10
-	VBROADCASTF128 (BX)(R10*4), Y8
+	MOVWQZX        2(SI), R11
+	VBROADCASTF128 (BX)(R11*4), Y8
 	VFMADD231PS    64(R8), Y8, Y2
 	VFMADD231PS    96(R8), Y8, Y3
-	MOVWQZX        4(SI), R10
-	VBROADCASTF128 (BX)(R10*4), Y8
+	MOVWQZX        4(SI), R11
+	VBROADCASTF128 (BX)(R11*4), Y8
 	VFMADD231PS    128(R8), Y8, Y4
 	VFMADD231PS    160(R8), Y8, Y5
-	MOVWQZX        6(SI), R10
-	VBROADCASTF128 (BX)(R10*4), Y8
+	MOVWQZX        6(SI), R11
+	VBROADCASTF128 (BX)(R11*4), Y8
 	VFMADD231PS    192(R8), Y8, Y6
 	VFMADD231PS    224(R8), Y8, Y7
 	ADDQ           $0x08, SI
 	ADDQ           $0x00000100, R8
-	SUBQ           $0x04, R9
+	SUBQ           $0x04, CX
 	JMP            wide
 
 one:
-	CMPQ           R9, $0x01
+	CMPQ           CX, $0x01
 	JL             end
-	MOVWQZX        (SI), R10
-	VBROADCASTF128 (BX)(R10*4), Y8
+	MOVWQZX        (SI), R11
+	VBROADCASTF128 (BX)(R11*4), Y8
 	VFMADD231PS    (R8), Y8, Y0
 	VFMADD231PS    32(R8), Y8, Y1
 	ADDQ           $0x02, SI
 	ADDQ           $0x00000040, R8
-	SUBQ           $0x01, R9
+	SUBQ           $0x01, CX
 	JMP            one
 
 end:
@@ -518,11 +588,11 @@ end:
 	VHADDPS      Y0, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VUNPCKLPS    X1, X0, X0
-	VADDPS       (DX), X0, X0
-	VMOVUPS      X0, (CX)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000010, DX
-	DECQ         AX
+	MOVQ         8(AX), CX
+	VADDPS       (CX)(DX*1), X0, X0
+	MOVQ         (AX), CX
+	VMOVUPS      X0, (CX)(DX*1)
+	DECQ         R9
 	JMP          group
 
 done:
@@ -533,21 +603,23 @@ done:
 // Requires: AVX, AVX2, FMA3
 TEXT ·matVec4x4BF16(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), SI
 	MOVQ 32(AX), DI
 	MOVQ 40(AX), R8
-	MOVQ 56(AX), AX
+	MOVQ 56(AX), R9
+	MOVQ 80(AX), R10
 
 group:
-	TESTQ   AX, AX
+	TESTQ   R9, R9
 	JE      done
-	MOVLQSX 4(DI), R9
-	MOVLQSX (DI), R10
-	SUBQ    R10, R9
+	MOVLQSX 4(DI), CX
+	MOVLQSX (DI), DX
+	SUBQ    DX, CX
 	ADDQ    $0x04, DI
+	MOVLQSX (R10), DX
+	IMUL3Q  $0x00000010, DX, DX
+	ADDQ    $0x04, R10
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	VXORPS  Y2, Y2, Y2
@@ -558,34 +630,34 @@ group:
 	VXORPS  Y7, Y7, Y7
 
 wide:
-	CMPQ           R9, $0x04
+	CMPQ           CX, $0x04
 	JL             one
-	MOVWQZX        (SI), R10
-	VBROADCASTF128 (BX)(R10*4), Y8
+	MOVWQZX        (SI), R11
+	VBROADCASTF128 (BX)(R11*4), Y8
 	VPMOVZXWD      (R8), Y9
 	VPSLLD         $0x10, Y9, Y9
 	VFMADD231PS    Y9, Y8, Y0
 	VPMOVZXWD      16(R8), Y9
 	VPSLLD         $0x10, Y9, Y9
 	VFMADD231PS    Y9, Y8, Y1
-	MOVWQZX        2(SI), R10
-	VBROADCASTF128 (BX)(R10*4), Y8
+	MOVWQZX        2(SI), R11
+	VBROADCASTF128 (BX)(R11*4), Y8
 	VPMOVZXWD      32(R8), Y9
 	VPSLLD         $0x10, Y9, Y9
 	VFMADD231PS    Y9, Y8, Y2
 	VPMOVZXWD      48(R8), Y9
 	VPSLLD         $0x10, Y9, Y9
 	VFMADD231PS    Y9, Y8, Y3
-	MOVWQZX        4(SI), R10
-	VBROADCASTF128 (BX)(R10*4), Y8
+	MOVWQZX        4(SI), R11
+	VBROADCASTF128 (BX)(R11*4), Y8
 	VPMOVZXWD      64(R8), Y9
 	VPSLLD         $0x10, Y9, Y9
 	VFMADD231PS    Y9, Y8, Y4
 	VPMOVZXWD      80(R8), Y9
 	VPSLLD         $0x10, Y9, Y9
 	VFMADD231PS    Y9, Y8, Y5
-	MOVWQZX        6(SI), R10
-	VBROADCASTF128 (BX)(R10*4), Y8
+	MOVWQZX        6(SI), R11
+	VBROADCASTF128 (BX)(R11*4), Y8
 	VPMOVZXWD      96(R8), Y9
 	VPSLLD         $0x10, Y9, Y9
 	VFMADD231PS    Y9, Y8, Y6
@@ -594,14 +666,14 @@ wide:
 	VFMADD231PS    Y9, Y8, Y7
 	ADDQ           $0x08, SI
 	ADDQ           $0x00000080, R8
-	SUBQ           $0x04, R9
+	SUBQ           $0x04, CX
 	JMP            wide
 
 one:
-	CMPQ           R9, $0x01
+	CMPQ           CX, $0x01
 	JL             end
-	MOVWQZX        (SI), R10
-	VBROADCASTF128 (BX)(R10*4), Y8
+	MOVWQZX        (SI), R11
+	VBROADCASTF128 (BX)(R11*4), Y8
 	VPMOVZXWD      (R8), Y9
 	VPSLLD         $0x10, Y9, Y9
 	VFMADD231PS    Y9, Y8, Y0
@@ -610,7 +682,7 @@ one:
 	VFMADD231PS    Y9, Y8, Y1
 	ADDQ           $0x02, SI
 	ADDQ           $0x00000020, R8
-	SUBQ           $0x01, R9
+	SUBQ           $0x01, CX
 	JMP            one
 
 end:
@@ -624,11 +696,11 @@ end:
 	VHADDPS      Y0, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VUNPCKLPS    X1, X0, X0
-	VADDPS       (DX), X0, X0
-	VMOVUPS      X0, (CX)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000010, DX
-	DECQ         AX
+	MOVQ         8(AX), CX
+	VADDPS       (CX)(DX*1), X0, X0
+	MOVQ         (AX), CX
+	VMOVUPS      X0, (CX)(DX*1)
+	DECQ         R9
 	JMP          group
 
 done:
@@ -639,28 +711,30 @@ done:
 // Requires: AVX, AVX2
 TEXT ·matVec4x4Int8(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), SI
 	MOVQ 32(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 56(AX), R9
+	MOVQ 80(AX), R10
 
 group:
 	TESTQ    R9, R9
 	JE       done
-	MOVLQSX  4(DI), R10
-	MOVLQSX  (DI), R11
-	SUBQ     R11, R10
+	MOVLQSX  4(DI), CX
+	MOVLQSX  (DI), DX
+	SUBQ     DX, CX
 	ADDQ     $0x04, DI
+	MOVLQSX  (R10), DX
+	IMUL3Q   $0x00000010, DX, DX
+	ADDQ     $0x04, R10
 	VPCMPEQW X0, X0, X0
 	VPSRLW   $0x0f, X0, X0
 	VXORPS   X1, X1, X1
 	VXORPS   X2, X2, X2
 
 wide:
-	CMPQ         R10, $0x02
+	CMPQ         CX, $0x02
 	JL           one
 	MOVWQZX      (SI), R11
 	VPBROADCASTD (BX)(R11*1), X3
@@ -680,11 +754,11 @@ wide:
 	VPADDD       X5, X2, X2
 	ADDQ         $0x04, SI
 	ADDQ         $0x00000020, R8
-	SUBQ         $0x02, R10
+	SUBQ         $0x02, CX
 	JMP          wide
 
 one:
-	CMPQ         R10, $0x01
+	CMPQ         CX, $0x01
 	JL           end
 	MOVWQZX      (SI), R11
 	VPBROADCASTD (BX)(R11*1), X3
@@ -696,23 +770,20 @@ one:
 	VPADDD       X5, X1, X1
 	ADDQ         $0x02, SI
 	ADDQ         $0x00000010, R8
-	SUBQ         $0x01, R10
+	SUBQ         $0x01, CX
 	JMP          one
 
 end:
 	VPADDD       X2, X1, X1
 	VBROADCASTSS 64(AX), X0
-	MOVQ         48(AX), R10
-	MOVQ         DX, R11
-	SUBQ         8(AX), R11
-	ADDQ         R11, R10
 	VCVTDQ2PS    X1, X1
 	VMULPS       X0, X1, X1
-	VMULPS       (R10), X1, X1
-	VADDPS       (DX), X1, X1
-	VMOVUPS      X1, (CX)
-	ADDQ         $0x00000010, CX
-	ADDQ         $0x00000010, DX
+	MOVQ         48(AX), CX
+	VMULPS       (CX)(DX*1), X1, X1
+	MOVQ         8(AX), CX
+	VADDPS       (CX)(DX*1), X1, X1
+	MOVQ         (AX), CX
+	VMOVUPS      X1, (CX)(DX*1)
 	DECQ         R9
 	JMP          group
 
@@ -724,66 +795,68 @@ done:
 // Requires: AVX, FMA3
 TEXT ·matVec1x1F32(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), SI
 	MOVQ 32(AX), DI
 	MOVQ 40(AX), R8
-	MOVQ 56(AX), AX
+	MOVQ 56(AX), R9
+	MOVQ 80(AX), R10
 
 group:
-	TESTQ   AX, AX
+	TESTQ   R9, R9
 	JE      done
-	MOVLQSX 4(DI), R9
-	MOVLQSX (DI), R10
-	SUBQ    R10, R9
+	MOVLQSX 4(DI), CX
+	MOVLQSX (DI), DX
+	SUBQ    DX, CX
 	ADDQ    $0x04, DI
+	MOVLQSX (R10), DX
+	IMUL3Q  $0x00000004, DX, DX
+	ADDQ    $0x04, R10
 	VXORPS  X0, X0, X0
 	VXORPS  X1, X1, X1
 	VXORPS  X2, X2, X2
 	VXORPS  X3, X3, X3
 
 wide:
-	CMPQ        R9, $0x04
+	CMPQ        CX, $0x04
 	JL          one
 	VMOVSS      (R8), X4
-	MOVWQZX     (SI), R10
-	VFMADD231SS (BX)(R10*4), X4, X0
+	MOVWQZX     (SI), R11
+	VFMADD231SS (BX)(R11*4), X4, X0
 	VMOVSS      4(R8), X4
-	MOVWQZX     2(SI), R10
-	VFMADD231SS (BX)(R10*4), X4, X1
+	MOVWQZX     2(SI), R11
+	VFMADD231SS (BX)(R11*4), X4, X1
 	VMOVSS      8(R8), X4
-	MOVWQZX     4(SI), R10
-	VFMADD231SS (BX)(R10*4), X4, X2
+	MOVWQZX     4(SI), R11
+	VFMADD231SS (BX)(R11*4), X4, X2
 	VMOVSS      12(R8), X4
-	MOVWQZX     6(SI), R10
-	VFMADD231SS (BX)(R10*4), X4, X3
+	MOVWQZX     6(SI), R11
+	VFMADD231SS (BX)(R11*4), X4, X3
 	ADDQ        $0x08, SI
 	ADDQ        $0x00000010, R8
-	SUBQ        $0x04, R9
+	SUBQ        $0x04, CX
 	JMP         wide
 
 one:
-	CMPQ        R9, $0x01
+	CMPQ        CX, $0x01
 	JL          end
 	VMOVSS      (R8), X4
-	MOVWQZX     (SI), R10
-	VFMADD231SS (BX)(R10*4), X4, X0
+	MOVWQZX     (SI), R11
+	VFMADD231SS (BX)(R11*4), X4, X0
 	ADDQ        $0x02, SI
 	ADDQ        $0x00000004, R8
-	SUBQ        $0x01, R9
+	SUBQ        $0x01, CX
 	JMP         one
 
 end:
 	VADDPS X2, X0, X0
 	VADDPS X3, X1, X1
 	VADDPS X1, X0, X0
-	VADDSS (DX), X0, X0
-	VMOVSS X0, (CX)
-	ADDQ   $0x00000004, CX
-	ADDQ   $0x00000004, DX
-	DECQ   AX
+	MOVQ   8(AX), CX
+	VADDSS (CX)(DX*1), X0, X0
+	MOVQ   (AX), CX
+	VMOVSS X0, (CX)(DX*1)
+	DECQ   R9
 	JMP    group
 
 done:
@@ -794,76 +867,78 @@ done:
 // Requires: AVX, FMA3
 TEXT ·matVec1x1BF16(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), SI
 	MOVQ 32(AX), DI
 	MOVQ 40(AX), R8
-	MOVQ 56(AX), AX
+	MOVQ 56(AX), R9
+	MOVQ 80(AX), R10
 
 group:
-	TESTQ   AX, AX
+	TESTQ   R9, R9
 	JE      done
-	MOVLQSX 4(DI), R9
-	MOVLQSX (DI), R10
-	SUBQ    R10, R9
+	MOVLQSX 4(DI), CX
+	MOVLQSX (DI), DX
+	SUBQ    DX, CX
 	ADDQ    $0x04, DI
+	MOVLQSX (R10), DX
+	IMUL3Q  $0x00000004, DX, DX
+	ADDQ    $0x04, R10
 	VXORPS  X0, X0, X0
 	VXORPS  X1, X1, X1
 	VXORPS  X2, X2, X2
 	VXORPS  X3, X3, X3
 
 wide:
-	CMPQ        R9, $0x04
+	CMPQ        CX, $0x04
 	JL          one
-	MOVWLZX     (R8), R10
-	SHLL        $0x10, R10
-	VMOVD       R10, X4
-	MOVWQZX     (SI), R10
-	VFMADD231SS (BX)(R10*4), X4, X0
-	MOVWLZX     2(R8), R10
-	SHLL        $0x10, R10
-	VMOVD       R10, X4
-	MOVWQZX     2(SI), R10
-	VFMADD231SS (BX)(R10*4), X4, X1
-	MOVWLZX     4(R8), R10
-	SHLL        $0x10, R10
-	VMOVD       R10, X4
-	MOVWQZX     4(SI), R10
-	VFMADD231SS (BX)(R10*4), X4, X2
-	MOVWLZX     6(R8), R10
-	SHLL        $0x10, R10
-	VMOVD       R10, X4
-	MOVWQZX     6(SI), R10
-	VFMADD231SS (BX)(R10*4), X4, X3
+	MOVWLZX     (R8), R11
+	SHLL        $0x10, R11
+	VMOVD       R11, X4
+	MOVWQZX     (SI), R11
+	VFMADD231SS (BX)(R11*4), X4, X0
+	MOVWLZX     2(R8), R11
+	SHLL        $0x10, R11
+	VMOVD       R11, X4
+	MOVWQZX     2(SI), R11
+	VFMADD231SS (BX)(R11*4), X4, X1
+	MOVWLZX     4(R8), R11
+	SHLL        $0x10, R11
+	VMOVD       R11, X4
+	MOVWQZX     4(SI), R11
+	VFMADD231SS (BX)(R11*4), X4, X2
+	MOVWLZX     6(R8), R11
+	SHLL        $0x10, R11
+	VMOVD       R11, X4
+	MOVWQZX     6(SI), R11
+	VFMADD231SS (BX)(R11*4), X4, X3
 	ADDQ        $0x08, SI
 	ADDQ        $0x00000008, R8
-	SUBQ        $0x04, R9
+	SUBQ        $0x04, CX
 	JMP         wide
 
 one:
-	CMPQ        R9, $0x01
+	CMPQ        CX, $0x01
 	JL          end
-	MOVWLZX     (R8), R10
-	SHLL        $0x10, R10
-	VMOVD       R10, X4
-	MOVWQZX     (SI), R10
-	VFMADD231SS (BX)(R10*4), X4, X0
+	MOVWLZX     (R8), R11
+	SHLL        $0x10, R11
+	VMOVD       R11, X4
+	MOVWQZX     (SI), R11
+	VFMADD231SS (BX)(R11*4), X4, X0
 	ADDQ        $0x02, SI
 	ADDQ        $0x00000002, R8
-	SUBQ        $0x01, R9
+	SUBQ        $0x01, CX
 	JMP         one
 
 end:
 	VADDPS X2, X0, X0
 	VADDPS X3, X1, X1
 	VADDPS X1, X0, X0
-	VADDSS (DX), X0, X0
-	VMOVSS X0, (CX)
-	ADDQ   $0x00000004, CX
-	ADDQ   $0x00000004, DX
-	DECQ   AX
+	MOVQ   8(AX), CX
+	VADDSS (CX)(DX*1), X0, X0
+	MOVQ   (AX), CX
+	VMOVSS X0, (CX)(DX*1)
+	DECQ   R9
 	JMP    group
 
 done:
@@ -874,25 +949,27 @@ done:
 // Requires: AVX
 TEXT ·matVec1x1Int8(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), AX
-	MOVQ (AX), CX
-	MOVQ 8(AX), DX
 	MOVQ 16(AX), BX
 	MOVQ 24(AX), SI
 	MOVQ 32(AX), DI
 	MOVQ 40(AX), R8
 	MOVQ 56(AX), R9
+	MOVQ 80(AX), R10
 
 group:
 	TESTQ   R9, R9
 	JE      done
-	MOVLQSX 4(DI), R10
-	MOVLQSX (DI), R11
-	SUBQ    R11, R10
+	MOVLQSX 4(DI), CX
+	MOVLQSX (DI), DX
+	SUBQ    DX, CX
 	ADDQ    $0x04, DI
+	MOVLQSX (R10), DX
+	IMUL3Q  $0x00000004, DX, DX
+	ADDQ    $0x04, R10
 	XORL    R11, R11
 
 wide:
-	CMPQ    R10, $0x04
+	CMPQ    CX, $0x04
 	JL      one
 	MOVBLSX (R8), R12
 	MOVWQZX (SI), R13
@@ -916,11 +993,11 @@ wide:
 	ADDL    R12, R11
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000004, R8
-	SUBQ    $0x04, R10
+	SUBQ    $0x04, CX
 	JMP     wide
 
 one:
-	CMPQ    R10, $0x01
+	CMPQ    CX, $0x01
 	JL      end
 	MOVBLSX (R8), R12
 	MOVWQZX (SI), R13
@@ -929,21 +1006,19 @@ one:
 	ADDL    R12, R11
 	ADDQ    $0x02, SI
 	ADDQ    $0x00000001, R8
-	SUBQ    $0x01, R10
+	SUBQ    $0x01, CX
 	JMP     one
 
 end:
-	MOVQ       DX, R10
-	SUBQ       8(AX), R10
-	ADDQ       48(AX), R10
 	VXORPS     X0, X0, X0
 	VCVTSI2SSL R11, X0, X0
 	VMULSS     64(AX), X0, X0
-	VMULSS     (R10), X0, X0
-	VADDSS     (DX), X0, X0
-	VMOVSS     X0, (CX)
-	ADDQ       $0x00000004, CX
-	ADDQ       $0x00000004, DX
+	MOVQ       48(AX), CX
+	VMULSS     (CX)(DX*1), X0, X0
+	MOVQ       8(AX), CX
+	VADDSS     (CX)(DX*1), X0, X0
+	MOVQ       (AX), CX
+	VMOVSS     X0, (CX)(DX*1)
 	DECQ       R9
 	JMP        group
 
@@ -1047,83 +1122,82 @@ TEXT ·gatesAVX2(SB), NOSPLIT, $0-8
 	MOVQ         40(AX), BX
 	MOVQ         48(AX), SI
 	MOVQ         56(AX), DI
-	MOVQ         64(AX), R8
-	MOVQ         16(AX), R9
-	MOVQ         24(AX), R10
-	MOVQ         32(AX), R11
-	VBROADCASTSS 72(AX), Y0
-	VBROADCASTSS 76(AX), Y1
-	VBROADCASTSS 80(AX), Y2
+	MOVQ         16(AX), R8
+	MOVQ         24(AX), R9
+	MOVQ         32(AX), R10
+	VBROADCASTSS 64(AX), Y0
+	VBROADCASTSS 68(AX), Y1
+	VBROADCASTSS 72(AX), Y2
 
 loop:
 	TESTQ        DI, DI
 	JE           done
-	VBROADCASTSS const3f000000<>+0(SB), Y3
-	VMOVUPS      (DX), Y4
-	VFMADD231PS  (R9), Y0, Y4
-	VFMADD231PS  (R10), Y1, Y4
-	VFMADD231PS  (R11), Y2, Y4
-	VMOVUPS      (DX)(R8*1), Y5
-	VFMADD231PS  (R9)(R8*1), Y0, Y5
-	VFMADD231PS  (R10)(R8*1), Y1, Y5
-	VFMADD231PS  (R11)(R8*1), Y2, Y5
-	VADDPS       (CX), Y4, Y4
-	VADDPS       (CX)(R8*1), Y5, Y5
-	VMULPS       Y3, Y4, Y4
-	VMULPS       Y3, Y5, Y5
-	VBROADCASTSS const40fcf84f<>+0(SB), Y3
+	VMOVUPS      (DX), Y3
+	VFMADD231PS  (R8), Y0, Y3
+	VFMADD231PS  (R9), Y1, Y3
+	VFMADD231PS  (R10), Y2, Y3
+	VMOVUPS      64(DX), Y4
+	VFMADD231PS  64(R8), Y0, Y4
+	VFMADD231PS  64(R9), Y1, Y4
+	VFMADD231PS  64(R10), Y2, Y4
+	VADDPS       (CX), Y3, Y3
+	VADDPS       64(CX), Y4, Y4
+	VBROADCASTSS const3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y3, Y3
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS const40fcf84f<>+0(SB), Y5
 	VBROADCASTSS constc0fcf84f<>+0(SB), Y6
-	VMINPS       Y3, Y4, Y4
+	VMINPS       Y5, Y3, Y3
+	VMAXPS       Y6, Y3, Y3
+	VMULPS       Y3, Y3, Y7
+	VMINPS       Y5, Y4, Y4
 	VMAXPS       Y6, Y4, Y4
-	VMULPS       Y4, Y4, Y7
-	VMINPS       Y3, Y5, Y5
-	VMAXPS       Y6, Y5, Y5
-	VMULPS       Y5, Y5, Y3
+	VMULPS       Y4, Y4, Y5
 	VBROADCASTSS consta59f25c0<>+0(SB), Y8
 	VMOVAPS      Y8, Y6
 	VMOVAPS      Y8, Y8
 	VBROADCASTSS const2a61337e<>+0(SB), Y9
 	VFMADD213PS  Y9, Y7, Y6
-	VFMADD213PS  Y9, Y3, Y8
+	VFMADD213PS  Y9, Y5, Y8
 	VBROADCASTSS constaebd37ff<>+0(SB), Y9
 	VFMADD213PS  Y9, Y7, Y6
-	VFMADD213PS  Y9, Y3, Y8
+	VFMADD213PS  Y9, Y5, Y8
 	VBROADCASTSS const335c0041<>+0(SB), Y9
 	VFMADD213PS  Y9, Y7, Y6
-	VFMADD213PS  Y9, Y3, Y8
+	VFMADD213PS  Y9, Y5, Y8
 	VBROADCASTSS const3779434a<>+0(SB), Y9
 	VFMADD213PS  Y9, Y7, Y6
-	VFMADD213PS  Y9, Y3, Y8
+	VFMADD213PS  Y9, Y5, Y8
 	VBROADCASTSS const3a270ded<>+0(SB), Y9
 	VFMADD213PS  Y9, Y7, Y6
-	VFMADD213PS  Y9, Y3, Y8
+	VFMADD213PS  Y9, Y5, Y8
 	VBROADCASTSS const3ba059dc<>+0(SB), Y9
 	VFMADD213PS  Y9, Y7, Y6
-	VFMADD213PS  Y9, Y3, Y8
+	VFMADD213PS  Y9, Y5, Y8
 	VBROADCASTSS const35a0d3d8<>+0(SB), Y10
 	VMOVAPS      Y10, Y9
 	VMOVAPS      Y10, Y10
 	VBROADCASTSS const38f895d6<>+0(SB), Y11
 	VFMADD213PS  Y11, Y7, Y9
-	VFMADD213PS  Y11, Y3, Y10
+	VFMADD213PS  Y11, Y5, Y10
 	VBROADCASTSS const3b14aa05<>+0(SB), Y11
 	VFMADD213PS  Y11, Y7, Y9
-	VFMADD213PS  Y11, Y3, Y10
+	VFMADD213PS  Y11, Y5, Y10
 	VBROADCASTSS const3ba059dd<>+0(SB), Y11
 	VFMADD213PS  Y11, Y7, Y9
-	VFMADD213PS  Y11, Y3, Y10
-	VMULPS       Y4, Y6, Y6
+	VFMADD213PS  Y11, Y5, Y10
+	VMULPS       Y3, Y6, Y6
 	VDIVPS       Y9, Y6, Y6
-	VMULPS       Y5, Y8, Y8
+	VMULPS       Y4, Y8, Y8
 	VDIVPS       Y10, Y8, Y8
 	VBROADCASTSS const3f000000<>+0(SB), Y3
 	VFMADD213PS  Y3, Y3, Y6
 	VFMADD213PS  Y3, Y3, Y8
-	VMOVUPS      (DX)(R8*2), Y3
-	VFMADD231PS  (R9)(R8*2), Y0, Y3
-	VFMADD231PS  (R10)(R8*2), Y1, Y3
-	VFMADD231PS  (R11)(R8*2), Y2, Y3
-	VFMADD231PS  (CX)(R8*2), Y8, Y3
+	VMOVUPS      128(DX), Y3
+	VFMADD231PS  128(R8), Y0, Y3
+	VFMADD231PS  128(R9), Y1, Y3
+	VFMADD231PS  128(R10), Y2, Y3
+	VFMADD231PS  128(CX), Y8, Y3
 	VBROADCASTSS const40fcf84f<>+0(SB), Y4
 	VBROADCASTSS constc0fcf84f<>+0(SB), Y5
 	VMINPS       Y4, Y3, Y3
@@ -1157,14 +1231,113 @@ loop:
 	VSUBPS       Y5, Y3, Y3
 	VFMADD231PS  Y6, Y3, Y5
 	VMOVUPS      Y5, (SI)
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, DX
-	ADDQ         $0x20, BX
-	ADDQ         $0x20, SI
-	ADDQ         $0x20, R9
-	ADDQ         $0x20, R10
-	ADDQ         $0x20, R11
-	SUBQ         $0x08, DI
+	VMOVUPS      32(DX), Y3
+	VFMADD231PS  32(R8), Y0, Y3
+	VFMADD231PS  32(R9), Y1, Y3
+	VFMADD231PS  32(R10), Y2, Y3
+	VMOVUPS      96(DX), Y4
+	VFMADD231PS  96(R8), Y0, Y4
+	VFMADD231PS  96(R9), Y1, Y4
+	VFMADD231PS  96(R10), Y2, Y4
+	VADDPS       32(CX), Y3, Y3
+	VADDPS       96(CX), Y4, Y4
+	VBROADCASTSS const3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y3, Y3
+	VMULPS       Y5, Y4, Y4
+	VBROADCASTSS const40fcf84f<>+0(SB), Y5
+	VBROADCASTSS constc0fcf84f<>+0(SB), Y6
+	VMINPS       Y5, Y3, Y3
+	VMAXPS       Y6, Y3, Y3
+	VMULPS       Y3, Y3, Y7
+	VMINPS       Y5, Y4, Y4
+	VMAXPS       Y6, Y4, Y4
+	VMULPS       Y4, Y4, Y5
+	VBROADCASTSS consta59f25c0<>+0(SB), Y8
+	VMOVAPS      Y8, Y6
+	VMOVAPS      Y8, Y8
+	VBROADCASTSS const2a61337e<>+0(SB), Y9
+	VFMADD213PS  Y9, Y7, Y6
+	VFMADD213PS  Y9, Y5, Y8
+	VBROADCASTSS constaebd37ff<>+0(SB), Y9
+	VFMADD213PS  Y9, Y7, Y6
+	VFMADD213PS  Y9, Y5, Y8
+	VBROADCASTSS const335c0041<>+0(SB), Y9
+	VFMADD213PS  Y9, Y7, Y6
+	VFMADD213PS  Y9, Y5, Y8
+	VBROADCASTSS const3779434a<>+0(SB), Y9
+	VFMADD213PS  Y9, Y7, Y6
+	VFMADD213PS  Y9, Y5, Y8
+	VBROADCASTSS const3a270ded<>+0(SB), Y9
+	VFMADD213PS  Y9, Y7, Y6
+	VFMADD213PS  Y9, Y5, Y8
+	VBROADCASTSS const3ba059dc<>+0(SB), Y9
+	VFMADD213PS  Y9, Y7, Y6
+	VFMADD213PS  Y9, Y5, Y8
+	VBROADCASTSS const35a0d3d8<>+0(SB), Y10
+	VMOVAPS      Y10, Y9
+	VMOVAPS      Y10, Y10
+	VBROADCASTSS const38f895d6<>+0(SB), Y11
+	VFMADD213PS  Y11, Y7, Y9
+	VFMADD213PS  Y11, Y5, Y10
+	VBROADCASTSS const3b14aa05<>+0(SB), Y11
+	VFMADD213PS  Y11, Y7, Y9
+	VFMADD213PS  Y11, Y5, Y10
+	VBROADCASTSS const3ba059dd<>+0(SB), Y11
+	VFMADD213PS  Y11, Y7, Y9
+	VFMADD213PS  Y11, Y5, Y10
+	VMULPS       Y3, Y6, Y6
+	VDIVPS       Y9, Y6, Y6
+	VMULPS       Y4, Y8, Y8
+	VDIVPS       Y10, Y8, Y8
+	VBROADCASTSS const3f000000<>+0(SB), Y3
+	VFMADD213PS  Y3, Y3, Y6
+	VFMADD213PS  Y3, Y3, Y8
+	VMOVUPS      160(DX), Y3
+	VFMADD231PS  160(R8), Y0, Y3
+	VFMADD231PS  160(R9), Y1, Y3
+	VFMADD231PS  160(R10), Y2, Y3
+	VFMADD231PS  160(CX), Y8, Y3
+	VBROADCASTSS const40fcf84f<>+0(SB), Y4
+	VBROADCASTSS constc0fcf84f<>+0(SB), Y5
+	VMINPS       Y4, Y3, Y3
+	VMAXPS       Y5, Y3, Y3
+	VMULPS       Y3, Y3, Y4
+	VBROADCASTSS consta59f25c0<>+0(SB), Y5
+	VMOVAPS      Y5, Y5
+	VBROADCASTSS const2a61337e<>+0(SB), Y7
+	VFMADD213PS  Y7, Y4, Y5
+	VBROADCASTSS constaebd37ff<>+0(SB), Y7
+	VFMADD213PS  Y7, Y4, Y5
+	VBROADCASTSS const335c0041<>+0(SB), Y7
+	VFMADD213PS  Y7, Y4, Y5
+	VBROADCASTSS const3779434a<>+0(SB), Y7
+	VFMADD213PS  Y7, Y4, Y5
+	VBROADCASTSS const3a270ded<>+0(SB), Y7
+	VFMADD213PS  Y7, Y4, Y5
+	VBROADCASTSS const3ba059dc<>+0(SB), Y7
+	VFMADD213PS  Y7, Y4, Y5
+	VBROADCASTSS const35a0d3d8<>+0(SB), Y7
+	VMOVAPS      Y7, Y7
+	VBROADCASTSS const38f895d6<>+0(SB), Y8
+	VFMADD213PS  Y8, Y4, Y7
+	VBROADCASTSS const3b14aa05<>+0(SB), Y8
+	VFMADD213PS  Y8, Y4, Y7
+	VBROADCASTSS const3ba059dd<>+0(SB), Y8
+	VFMADD213PS  Y8, Y4, Y7
+	VMULPS       Y3, Y5, Y5
+	VDIVPS       Y7, Y5, Y5
+	VMOVUPS      32(BX), Y3
+	VSUBPS       Y5, Y3, Y3
+	VFMADD231PS  Y6, Y3, Y5
+	VMOVUPS      Y5, 32(SI)
+	ADDQ         $0x000000c0, CX
+	ADDQ         $0x000000c0, DX
+	ADDQ         $0x000000c0, R8
+	ADDQ         $0x000000c0, R9
+	ADDQ         $0x000000c0, R10
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, DI
 	JMP          loop
 
 done:
@@ -1212,3 +1385,438 @@ GLOBL const3b14aa05<>(SB), RODATA|NOPTR, $4
 
 DATA const3ba059dd<>+0(SB)/4, $0x3ba059dd
 GLOBL const3ba059dd<>(SB), RODATA|NOPTR, $4
+
+// func gatesAVX512(t *byte)
+// Requires: AVX, AVX512F
+TEXT ·gatesAVX512(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         40(AX), BX
+	MOVQ         48(AX), SI
+	MOVQ         56(AX), DI
+	MOVQ         16(AX), R8
+	MOVQ         24(AX), R9
+	MOVQ         32(AX), R10
+	VBROADCASTSS 64(AX), Z0
+	VBROADCASTSS 68(AX), Z1
+	VBROADCASTSS 72(AX), Z2
+	VBROADCASTSS const3f800000<>+0(SB), Z3
+	VBROADCASTSS const40000000<>+0(SB), Z4
+	VBROADCASTSS constc2fc0000<>+0(SB), Z5
+	VBROADCASTSS const42fc0000<>+0(SB), Z6
+	VBROADCASTSS constbfb8aa3b<>+0(SB), Z7
+	VBROADCASTSS constc038aa3b<>+0(SB), Z8
+	VBROADCASTSS const3aaf8468<>+0(SB), Z9
+	VBROADCASTSS const3c1e8836<>+0(SB), Z10
+	VBROADCASTSS const3d6357b6<>+0(SB), Z11
+	VBROADCASTSS const3e75fc83<>+0(SB), Z12
+	VBROADCASTSS const3f317218<>+0(SB), Z13
+	VBROADCASTSS const3f800001<>+0(SB), Z14
+
+loop:
+	TESTQ        DI, DI
+	JE           done
+	VMOVUPS      (DX), Z15
+	VFMADD231PS  (R8), Z0, Z15
+	VFMADD231PS  (R9), Z1, Z15
+	VFMADD231PS  (R10), Z2, Z15
+	VMOVUPS      64(DX), Z16
+	VFMADD231PS  64(R8), Z0, Z16
+	VFMADD231PS  64(R9), Z1, Z16
+	VFMADD231PS  64(R10), Z2, Z16
+	VADDPS       (CX), Z15, Z15
+	VADDPS       64(CX), Z16, Z16
+	VMULPS       Z7, Z15, Z15
+	VMINPS       Z6, Z15, Z15
+	VMAXPS       Z5, Z15, Z15
+	VRNDSCALEPS  $0x00, Z15, Z17
+	VSUBPS       Z17, Z15, Z15
+	VMOVAPS      Z9, Z18
+	VFMADD213PS  Z10, Z15, Z18
+	VFMADD213PS  Z11, Z15, Z18
+	VFMADD213PS  Z12, Z15, Z18
+	VFMADD213PS  Z13, Z15, Z18
+	VFMADD213PS  Z14, Z15, Z18
+	VSCALEFPS    Z17, Z18, Z18
+	VADDPS       Z3, Z18, Z18
+	VRCP14PS     Z18, Z15
+	VFNMADD213PS Z4, Z15, Z18
+	VMULPS       Z18, Z15, Z15
+	VMULPS       Z7, Z16, Z16
+	VMINPS       Z6, Z16, Z16
+	VMAXPS       Z5, Z16, Z16
+	VRNDSCALEPS  $0x00, Z16, Z17
+	VSUBPS       Z17, Z16, Z16
+	VMOVAPS      Z9, Z18
+	VFMADD213PS  Z10, Z16, Z18
+	VFMADD213PS  Z11, Z16, Z18
+	VFMADD213PS  Z12, Z16, Z18
+	VFMADD213PS  Z13, Z16, Z18
+	VFMADD213PS  Z14, Z16, Z18
+	VSCALEFPS    Z17, Z18, Z18
+	VADDPS       Z3, Z18, Z18
+	VRCP14PS     Z18, Z16
+	VFNMADD213PS Z4, Z16, Z18
+	VMULPS       Z18, Z16, Z16
+	VMOVUPS      128(DX), Z17
+	VFMADD231PS  128(R8), Z0, Z17
+	VFMADD231PS  128(R9), Z1, Z17
+	VFMADD231PS  128(R10), Z2, Z17
+	VFMADD231PS  128(CX), Z16, Z17
+	VMULPS       Z8, Z17, Z17
+	VMINPS       Z6, Z17, Z17
+	VMAXPS       Z5, Z17, Z17
+	VRNDSCALEPS  $0x00, Z17, Z16
+	VSUBPS       Z16, Z17, Z17
+	VMOVAPS      Z9, Z18
+	VFMADD213PS  Z10, Z17, Z18
+	VFMADD213PS  Z11, Z17, Z18
+	VFMADD213PS  Z12, Z17, Z18
+	VFMADD213PS  Z13, Z17, Z18
+	VFMADD213PS  Z14, Z17, Z18
+	VSCALEFPS    Z16, Z18, Z18
+	VADDPS       Z3, Z18, Z18
+	VRCP14PS     Z18, Z16
+	VFNMADD213PS Z4, Z16, Z18
+	VMULPS       Z18, Z16, Z16
+	VFMSUB213PS  Z3, Z4, Z16
+	VMOVUPS      (BX), Z17
+	VSUBPS       Z16, Z17, Z17
+	VFMADD231PS  Z15, Z17, Z16
+	VMOVUPS      Z16, (SI)
+	ADDQ         $0x000000c0, CX
+	ADDQ         $0x000000c0, DX
+	ADDQ         $0x000000c0, R8
+	ADDQ         $0x000000c0, R9
+	ADDQ         $0x000000c0, R10
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, SI
+	SUBQ         $0x10, DI
+	JMP          loop
+
+done:
+	VZEROUPPER
+	RET
+
+DATA const3f800000<>+0(SB)/4, $0x3f800000
+GLOBL const3f800000<>(SB), RODATA|NOPTR, $4
+
+DATA const40000000<>+0(SB)/4, $0x40000000
+GLOBL const40000000<>(SB), RODATA|NOPTR, $4
+
+DATA constc2fc0000<>+0(SB)/4, $0xc2fc0000
+GLOBL constc2fc0000<>(SB), RODATA|NOPTR, $4
+
+DATA const42fc0000<>+0(SB)/4, $0x42fc0000
+GLOBL const42fc0000<>(SB), RODATA|NOPTR, $4
+
+DATA constbfb8aa3b<>+0(SB)/4, $0xbfb8aa3b
+GLOBL constbfb8aa3b<>(SB), RODATA|NOPTR, $4
+
+DATA constc038aa3b<>+0(SB)/4, $0xc038aa3b
+GLOBL constc038aa3b<>(SB), RODATA|NOPTR, $4
+
+DATA const3aaf8468<>+0(SB)/4, $0x3aaf8468
+GLOBL const3aaf8468<>(SB), RODATA|NOPTR, $4
+
+DATA const3c1e8836<>+0(SB)/4, $0x3c1e8836
+GLOBL const3c1e8836<>(SB), RODATA|NOPTR, $4
+
+DATA const3d6357b6<>+0(SB)/4, $0x3d6357b6
+GLOBL const3d6357b6<>(SB), RODATA|NOPTR, $4
+
+DATA const3e75fc83<>+0(SB)/4, $0x3e75fc83
+GLOBL const3e75fc83<>(SB), RODATA|NOPTR, $4
+
+DATA const3f317218<>+0(SB)/4, $0x3f317218
+GLOBL const3f317218<>(SB), RODATA|NOPTR, $4
+
+DATA const3f800001<>+0(SB)/4, $0x3f800001
+GLOBL const3f800001<>(SB), RODATA|NOPTR, $4
+
+// func matVec16x4Int8VNNI(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+TEXT ·matVec16x4Int8VNNI(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         40(AX), R8
+	MOVQ         56(AX), R9
+	MOVQ         80(AX), R10
+	VBROADCASTSS const80808080<>+0(SB), Z0
+	VBROADCASTSS 64(AX), Z1
+
+group:
+	TESTQ   R9, R9
+	JE      done
+	MOVLQSX 4(DI), CX
+	MOVLQSX (DI), DX
+	SUBQ    DX, CX
+	ADDQ    $0x04, DI
+	MOVLQSX (R10), DX
+	IMUL3Q  $0x00000040, DX, DX
+	ADDQ    $0x04, R10
+	MOVQ    72(AX), R11
+	VMOVUPS (R11)(DX*1), Z2
+	VXORPS  Z3, Z3, Z3
+
+wide:
+	CMPQ         CX, $0x04
+	JL           one
+	MOVWQZX      (SI), R11
+	VPBROADCASTD (BX)(R11*1), Z4
+	VPXORD       Z0, Z4, Z4
+	VPDPBUSD     (R8), Z4, Z2
+	MOVWQZX      2(SI), R11
+	VPBROADCASTD (BX)(R11*1), Z4
+	VPXORD       Z0, Z4, Z4
+	VPDPBUSD     64(R8), Z4, Z3
+	MOVWQZX      4(SI), R11
+	VPBROADCASTD (BX)(R11*1), Z4
+	VPXORD       Z0, Z4, Z4
+	VPDPBUSD     128(R8), Z4, Z2
+	MOVWQZX      6(SI), R11
+	VPBROADCASTD (BX)(R11*1), Z4
+	VPXORD       Z0, Z4, Z4
+	VPDPBUSD     192(R8), Z4, Z3
+	ADDQ         $0x08, SI
+	ADDQ         $0x00000100, R8
+	SUBQ         $0x04, CX
+	JMP          wide
+
+one:
+	CMPQ         CX, $0x01
+	JL           end
+	MOVWQZX      (SI), R11
+	VPBROADCASTD (BX)(R11*1), Z4
+	VPXORD       Z0, Z4, Z4
+	VPDPBUSD     (R8), Z4, Z2
+	ADDQ         $0x02, SI
+	ADDQ         $0x00000040, R8
+	SUBQ         $0x01, CX
+	JMP          one
+
+end:
+	VPADDD    Z3, Z2, Z2
+	VCVTDQ2PS Z2, Z3
+	VMULPS    Z1, Z3, Z3
+	MOVQ      48(AX), CX
+	VMULPS    (CX)(DX*1), Z3, Z3
+	MOVQ      8(AX), CX
+	VADDPS    (CX)(DX*1), Z3, Z3
+	MOVQ      (AX), CX
+	VMOVUPS   Z3, (CX)(DX*1)
+	DECQ      R9
+	JMP       group
+
+done:
+	VZEROUPPER
+	RET
+
+DATA const80808080<>+0(SB)/4, $0x80808080
+GLOBL const80808080<>(SB), RODATA|NOPTR, $4
+
+// func matVec16x1Int8VNNI(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+TEXT ·matVec16x1Int8VNNI(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), AX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         40(AX), R8
+	MOVQ         56(AX), R9
+	MOVQ         80(AX), R10
+	VBROADCASTSS 64(AX), Z0
+
+group:
+	TESTQ   R9, R9
+	JE      done
+	MOVLQSX 4(DI), CX
+	MOVLQSX (DI), DX
+	SUBQ    DX, CX
+	ADDQ    $0x04, DI
+	MOVLQSX (R10), DX
+	IMUL3Q  $0x00000040, DX, DX
+	ADDQ    $0x04, R10
+	MOVQ    72(AX), R11
+	VMOVUPS (R11)(DX*1), Z1
+	VXORPS  Z2, Z2, Z2
+
+wide:
+	CMPQ         CX, $0x04
+	JL           one
+	MOVL         (SI), R11
+	MOVWLZX      R11, R12
+	SHRL         $0x10, R11
+	MOVL         4(SI), R13
+	MOVWLZX      R13, R14
+	SHRL         $0x10, R13
+	MOVL         (BX)(R12*8), R12
+	ORL          4(BX)(R11*8), R12
+	VMOVD        R12, X3
+	VMOVD        (BX)(R14*8), X4
+	VPOR         4(BX)(R13*8), X4, X4
+	VPSLLD       $0x10, X4, X4
+	VPOR         X4, X3, X3
+	VPBROADCASTD X3, Z3
+	VPDPBUSD     (R8), Z3, Z1
+	MOVL         8(SI), R11
+	MOVWLZX      R11, R12
+	SHRL         $0x10, R11
+	MOVL         12(SI), R13
+	MOVWLZX      R13, R14
+	SHRL         $0x10, R13
+	MOVL         (BX)(R12*8), R12
+	ORL          4(BX)(R11*8), R12
+	VMOVD        R12, X3
+	VMOVD        (BX)(R14*8), X4
+	VPOR         4(BX)(R13*8), X4, X4
+	VPSLLD       $0x10, X4, X4
+	VPOR         X4, X3, X3
+	VPBROADCASTD X3, Z3
+	VPDPBUSD     64(R8), Z3, Z2
+	MOVL         16(SI), R11
+	MOVWLZX      R11, R12
+	SHRL         $0x10, R11
+	MOVL         20(SI), R13
+	MOVWLZX      R13, R14
+	SHRL         $0x10, R13
+	MOVL         (BX)(R12*8), R12
+	ORL          4(BX)(R11*8), R12
+	VMOVD        R12, X3
+	VMOVD        (BX)(R14*8), X4
+	VPOR         4(BX)(R13*8), X4, X4
+	VPSLLD       $0x10, X4, X4
+	VPOR         X4, X3, X3
+	VPBROADCASTD X3, Z3
+	VPDPBUSD     128(R8), Z3, Z1
+	MOVL         24(SI), R11
+	MOVWLZX      R11, R12
+	SHRL         $0x10, R11
+	MOVL         28(SI), R13
+	MOVWLZX      R13, R14
+	SHRL         $0x10, R13
+	MOVL         (BX)(R12*8), R12
+	ORL          4(BX)(R11*8), R12
+	VMOVD        R12, X3
+	VMOVD        (BX)(R14*8), X4
+	VPOR         4(BX)(R13*8), X4, X4
+	VPSLLD       $0x10, X4, X4
+	VPOR         X4, X3, X3
+	VPBROADCASTD X3, Z3
+	VPDPBUSD     192(R8), Z3, Z2
+	ADDQ         $0x20, SI
+	ADDQ         $0x00000100, R8
+	SUBQ         $0x04, CX
+	JMP          wide
+
+one:
+	CMPQ         CX, $0x01
+	JL           end
+	MOVL         (SI), R11
+	MOVWLZX      R11, R12
+	SHRL         $0x10, R11
+	MOVL         4(SI), R13
+	MOVWLZX      R13, R14
+	SHRL         $0x10, R13
+	MOVL         (BX)(R12*8), R12
+	ORL          4(BX)(R11*8), R12
+	VMOVD        R12, X3
+	VMOVD        (BX)(R14*8), X4
+	VPOR         4(BX)(R13*8), X4, X4
+	VPSLLD       $0x10, X4, X4
+	VPOR         X4, X3, X3
+	VPBROADCASTD X3, Z3
+	VPDPBUSD     (R8), Z3, Z1
+	ADDQ         $0x08, SI
+	ADDQ         $0x00000040, R8
+	SUBQ         $0x01, CX
+	JMP          one
+
+end:
+	VPADDD    Z2, Z1, Z1
+	VCVTDQ2PS Z1, Z2
+	VMULPS    Z0, Z2, Z2
+	MOVQ      48(AX), CX
+	VMULPS    (CX)(DX*1), Z2, Z2
+	MOVQ      8(AX), CX
+	VADDPS    (CX)(DX*1), Z2, Z2
+	MOVQ      (AX), CX
+	VMOVUPS   Z2, (CX)(DX*1)
+	DECQ      R9
+	JMP       group
+
+done:
+	VZEROUPPER
+	RET
+
+// func spreadVNNI(pairs *uint32, q *int8, n int)
+// Requires: AVX, AVX512F
+TEXT ·spreadVNNI(SB), NOSPLIT, $0-24
+	MOVQ         pairs+0(FP), AX
+	MOVQ         q+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS const00000080<>+0(SB), Z0
+	LEAQ         interleave<>+0(SB), BX
+	VMOVUPS      (BX), Z1
+	VMOVUPS      64(BX), Z2
+
+loop:
+	TESTQ     DX, DX
+	JE        done
+	VPMOVSXBD (CX), Z3
+	VPADDD    Z0, Z3, Z3
+	VPSLLD    $0x08, Z3, Z4
+	VMOVDQU32 Z3, Z5
+	VPERMT2D  Z4, Z1, Z5
+	VMOVUPS   Z5, (AX)
+	VMOVDQU32 Z3, Z3
+	VPERMT2D  Z4, Z2, Z3
+	VMOVUPS   Z3, 64(AX)
+	ADDQ      $0x10, CX
+	ADDQ      $0x00000080, AX
+	SUBQ      $0x10, DX
+	JMP       loop
+
+done:
+	VZEROUPPER
+	RET
+
+DATA const00000080<>+0(SB)/4, $0x00000080
+GLOBL const00000080<>(SB), RODATA|NOPTR, $4
+
+DATA interleave<>+0(SB)/4, $0x00000000
+DATA interleave<>+4(SB)/4, $0x00000010
+DATA interleave<>+8(SB)/4, $0x00000001
+DATA interleave<>+12(SB)/4, $0x00000011
+DATA interleave<>+16(SB)/4, $0x00000002
+DATA interleave<>+20(SB)/4, $0x00000012
+DATA interleave<>+24(SB)/4, $0x00000003
+DATA interleave<>+28(SB)/4, $0x00000013
+DATA interleave<>+32(SB)/4, $0x00000004
+DATA interleave<>+36(SB)/4, $0x00000014
+DATA interleave<>+40(SB)/4, $0x00000005
+DATA interleave<>+44(SB)/4, $0x00000015
+DATA interleave<>+48(SB)/4, $0x00000006
+DATA interleave<>+52(SB)/4, $0x00000016
+DATA interleave<>+56(SB)/4, $0x00000007
+DATA interleave<>+60(SB)/4, $0x00000017
+DATA interleave<>+64(SB)/4, $0x00000008
+DATA interleave<>+68(SB)/4, $0x00000018
+DATA interleave<>+72(SB)/4, $0x00000009
+DATA interleave<>+76(SB)/4, $0x00000019
+DATA interleave<>+80(SB)/4, $0x0000000a
+DATA interleave<>+84(SB)/4, $0x0000001a
+DATA interleave<>+88(SB)/4, $0x0000000b
+DATA interleave<>+92(SB)/4, $0x0000001b
+DATA interleave<>+96(SB)/4, $0x0000000c
+DATA interleave<>+100(SB)/4, $0x0000001c
+DATA interleave<>+104(SB)/4, $0x0000000d
+DATA interleave<>+108(SB)/4, $0x0000001d
+DATA interleave<>+112(SB)/4, $0x0000000e
+DATA interleave<>+116(SB)/4, $0x0000001e
+DATA interleave<>+120(SB)/4, $0x0000000f
+DATA interleave<>+124(SB)/4, $0x0000001f
+GLOBL interleave<>(SB), RODATA|NOPTR, $128

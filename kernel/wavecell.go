@@ -8,7 +8,8 @@ import (
 
 // WaveCell is one step of a recurrent net of H gated units with three scalar inputs, at
 // batch 1, after its recurrent product (Kalchbrenner et al. 2018, section 2). Slices of
-// 3·H values hold the gates u, r and e one after the other.
+// 3·H values hold the gates u, r and e of the first [GateRows] units one after the other, then
+// those of the next: [ByGate] puts them so.
 type WaveCell struct {
 	H       int
 	Product []float32    // [3·H], recurrent product
@@ -23,8 +24,26 @@ type WaveCell struct {
 // gateTask is what the assembly reads; its fields are known by their offsets.
 type gateTask struct {
 	g, c, i0, i1, i2, h, y unsafe.Pointer
-	n, stride              int
+	n                      int
 	s0, s1, s2             float32
+}
+
+// GateRows is how many units' gates stand together.
+const GateRows = 16
+
+// ByGate returns rows of K values of the gates [3·H], all of the first gate first, in the order of
+// a [WaveCell]. order is where its gates u, r and e stand in x. It panics unless [GateRows] divides H.
+func ByGate(x []float32, H, K int, order [3]int) []float32 {
+	if H%GateRows != 0 || len(x) != 3*H*K {
+		panic(fmt.Sprintf("kernel: ByGate: %d values for 3·%d rows of %d", len(x), H, K))
+	}
+	y := make([]float32, 0, len(x))
+	for at := 0; at < H; at += GateRows {
+		for _, g := range order {
+			y = append(y, x[(g*H+at)*K:(g*H+at+GateRows)*K]...)
+		}
+	}
+	return y
 }
 
 var waveGates func(c *WaveCell, lo, hi int, x [3]float32)
@@ -36,9 +55,9 @@ func init() { bind(Portable, func() { waveGates = waveGatesPortable }) }
 //	u = σ(Pu + Fu + Iu·x)   r = σ(Pr + Fr + Ir·x)
 //	e = tanh(r·Pe + Fe + Ie·x)   Next = e + u·(State - e)
 //
-// It panics unless 0 ≤ lo ≤ hi ≤ H are multiples of 8 and the slices fit.
+// It panics unless 0 ≤ lo ≤ hi ≤ H are multiples of [GateRows] and the slices fit.
 func (c *WaveCell) Gates(lo, hi int, x [3]float32) {
-	ok := lo >= 0 && lo <= hi && hi <= c.H && lo%8 == 0 && hi%8 == 0 && len(c.State) >= c.H && len(c.Next) >= c.H
+	ok := lo >= 0 && lo <= hi && hi <= c.H && lo%GateRows == 0 && hi%GateRows == 0 && c.H%GateRows == 0 && len(c.State) >= c.H && len(c.Next) >= c.H
 	for _, s := range [][]float32{c.Product, c.Frame, c.Input[0], c.Input[1], c.Input[2]} {
 		ok = ok && len(s) >= 3*c.H
 	}
@@ -55,9 +74,11 @@ func waveGatesPortable(c *WaveCell, lo, hi int, x [3]float32) {
 		return c.Frame[i] + c.Input[0][i]*x[0] + c.Input[1][i]*x[1] + c.Input[2][i]*x[2]
 	}
 	for i := lo; i < hi; i++ {
-		u := 0.5 + 0.5*rationalTanh(0.5*(c.Product[i]+outside(i)))
-		r := 0.5 + 0.5*rationalTanh(0.5*(c.Product[c.H+i]+outside(c.H+i)))
-		e := rationalTanh(r*c.Product[2*c.H+i] + outside(2*c.H+i))
+		iu := 3*i - 2*(i%GateRows)
+		ir, ie := iu+GateRows, iu+2*GateRows
+		u := 0.5 + 0.5*rationalTanh(0.5*(c.Product[iu]+outside(iu)))
+		r := 0.5 + 0.5*rationalTanh(0.5*(c.Product[ir]+outside(ir)))
+		e := rationalTanh(r*c.Product[ie] + outside(ie))
 		c.Next[i] = e + u*(c.State[i]-e)
 	}
 }

@@ -4,10 +4,15 @@
 
 package kernel
 
-// matVec16x1F32 multiplies 16x1 blocks of float32.
+// matVec16x1F32AVX2 multiplies 16x1 blocks of float32.
 //
 //go:noescape
-func matVec16x1F32(t *byte)
+func matVec16x1F32AVX2(t *byte)
+
+// matVec16x1F32AVX512 multiplies 16x1 blocks of float32.
+//
+//go:noescape
+func matVec16x1F32AVX512(t *byte)
 
 // matVec16x1BF16 multiplies pairs of 16x1 blocks of bfloat16.
 //
@@ -64,7 +69,27 @@ func quantizeAVX2(q *int8, x *float32, n int, inverse float32)
 //go:noescape
 func maxAbsAVX2(x *float32, n int) float32
 
-// gatesAVX2 computes the gates of a WaveRNN cell, eight units at a time.
+// gatesAVX2 computes the gates of a WaveRNN cell, for a multiple of 16 units.
 //
 //go:noescape
 func gatesAVX2(t *byte)
+
+// gatesAVX512 computes the gates of a WaveRNN cell, for a multiple of 16 units.
+//
+//go:noescape
+func gatesAVX512(t *byte)
+
+// matVec16x4Int8VNNI multiplies 16x4 blocks of int8.
+//
+//go:noescape
+func matVec16x4Int8VNNI(t *byte)
+
+// matVec16x1Int8VNNI multiplies four 16x1 blocks of int8 at a time.
+//
+//go:noescape
+func matVec16x1Int8VNNI(t *byte)
+
+// spreadVNNI raises n bytes by 128 and writes each twice, as it is and times 256; n is a multiple of 16.
+//
+//go:noescape
+func spreadVNNI(pairs *uint32, q *int8, n int)

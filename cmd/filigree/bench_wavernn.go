@@ -16,7 +16,7 @@ import (
 type benchWaveRNN struct {
 	Units    int           `default:"1024" help:"Recurrent units: a multiple of 32."`
 	Sparsity float64       `default:"0.95" help:"Share of zeros of the recurrent weights, of each gate on its own."`
-	Block    string        `default:"16x1" enum:"16x1,4x4,1x1" help:"Weights exist in blocks of this shape: 16x1, 4x4 or 1x1."`
+	Block    string        `default:"16x1" enum:"16x1,16x4,4x4,1x1" help:"Weights exist in blocks of this shape: 16x1, 16x4, 4x4 or 1x1."`
 	Weights  string        `default:"f32" enum:"f32,bf16,int8" help:"How weights are stored: f32, bf16 or int8."`
 	Heads    string        `default:"dense" enum:"dense,sparse" help:"Output layers: dense, or sparse at 90 %, in the same blocks."`
 	Threads  int           `default:"1" help:"Threads: a stream is sampled on one."`
@@ -96,7 +96,7 @@ func (c *benchWaveRNN) Run(ctx context.Context, io console) error {
 		return err
 	}
 	rows, cols := 16, 1
-	if c.Block != "16x1" {
+	if c.Block[:2] != "16" { // the sampler takes blocks of 16x4 as four of 16x1
 		rows, cols = int(c.Block[0]-'0'), int(c.Block[2]-'0')
 	}
 	s, err := wavernn.NewSession(m, wavernn.Options{Weights: precision, Seed: 1, Rows: rows, Cols: cols})
@@ -142,6 +142,8 @@ func (c *benchWaveRNN) Run(ctx context.Context, io console) error {
 func (c *benchWaveRNN) sparsify(p *nn.Param, parts int, sparsity float64, rng *rand.Rand) {
 	R, tall, wide := 16, 1, 1 // rows of storage, and rows and columns of a block in units of storage
 	switch c.Block {
+	case "16x4":
+		wide = 4
 	case "4x4":
 		R, tall, wide = 1, 4, 4
 	case "1x1":

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -10,8 +12,10 @@ import (
 func init() { ops["matvec"] = genMatVec }
 
 func genMatVec() {
+	for _, w := range widths {
+		w.tallF32()
+	}
 	w := widths[0]
-	w.tallF32()
 	w.tallBF16()
 	w.tallInt8(false)
 	w.tallInt8(true)
@@ -23,32 +27,47 @@ func genMatVec() {
 	singleInt8()
 	w.quantize()
 	w.largest()
-	w.gates()
+	for _, w := range widths {
+		w.gates()
+	}
+	vnni(false)
+	vnni(true)
+	spread()
 }
 
 // mvFields are the offsets of the fields of kernel.matVec.
-var mvFields = map[string]int{"y": 0, "bias": 8, "x": 16, "columns": 24, "offsets": 32, "values": 40, "scale": 48, "groups": 56, "xs": 64}
+var mvFields = map[string]int{"y": 0, "bias": 8, "x": 16, "columns": 24, "offsets": 32, "values": 40, "scale": 48, "groups": 56, "xs": 64, "sums": 72, "order": 80}
 
 // mv is what a product keeps in registers.
 type mv struct {
-	y, bias, x, col, off, val, groups, n reg.GPVirtual
-	t                                    reg.Register
+	x, col, off, val, groups, n, order reg.GPVirtual
+	at                                 reg.GPVirtual // where the group's rows begin, in bytes of float32
+	t                                  reg.Register
+}
+
+// field loads a field of the task.
+func (s *mv) field(f string) reg.GPVirtual {
+	r := GP64()
+	MOVQ(Mem{Base: s.t, Disp: mvFields[f]}, r)
+	return r
+}
+
+// rows is where the group's rows lie in one of the arrays.
+func (s *mv) rows(f string, disp int) Mem {
+	return Mem{Base: s.field(f), Index: s.at, Scale: 1, Disp: disp}
 }
 
 // product emits a function that visits the row groups: body does the entries of one, of
-// which there are n, and moves col and val past them.
-func product(name, doc string, rows int, body func(s *mv)) {
+// which there are n, and moves col and val past them. begin, if not nil, is done once before.
+func product(name, doc string, rows int, begin, body func(s *mv)) {
 	TEXT(name, attr.NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
 	Doc(name + " multiplies " + doc + ".")
-	s := &mv{t: Load(Param("t"), GP64())}
-	at := func(f string) reg.GPVirtual {
-		r := GP64()
-		MOVQ(Mem{Base: s.t, Disp: mvFields[f]}, r)
-		return r
+	s := &mv{t: Load(Param("t"), GP64()), n: GP64(), at: GP64()}
+	s.x, s.col, s.off, s.val, s.groups, s.order = s.field("x"), s.field("columns"), s.field("offsets"), s.field("values"), s.field("groups"), s.field("order")
+	if begin != nil {
+		begin(s)
 	}
-	s.y, s.bias, s.x, s.col, s.off, s.val, s.groups = at("y"), at("bias"), at("x"), at("columns"), at("offsets"), at("values"), at("groups")
-	s.n = GP64()
 	Label("group")
 	TESTQ(s.groups, s.groups)
 	JE(LabelRef("done"))
@@ -57,9 +76,10 @@ func product(name, doc string, rows int, body func(s *mv)) {
 	MOVLQSX(Mem{Base: s.off}, first)
 	SUBQ(first, s.n)
 	ADDQ(Imm(4), s.off)
+	MOVLQSX(Mem{Base: s.order}, s.at)
+	IMUL3Q(U32(4*rows), s.at, s.at)
+	ADDQ(Imm(4), s.order)
 	body(s)
-	ADDQ(U32(4*rows), s.y)
-	ADDQ(U32(4*rows), s.bias)
 	DECQ(s.groups)
 	JMP(LabelRef("group"))
 	Label("done")
@@ -118,7 +138,7 @@ func fold(acc vecs, n int) {
 func (w width) start(acc vecs, s *mv, n int) {
 	for i, a := range acc {
 		if i < n {
-			VMOVUPS(Mem{Base: s.bias, Disp: 32 * i}, a)
+			VMOVUPS(s.rows("bias", w.bytes*i), a)
 		} else {
 			w.zero(a)
 		}
@@ -126,60 +146,156 @@ func (w width) start(acc vecs, s *mv, n int) {
 }
 
 func (w width) tallF32() {
-	product("matVec16x1F32", "16x1 blocks of float32", 16, func(s *mv) {
-		acc := w.vecs(8)
-		w.start(acc, s, 2)
+	product("matVec16x1F32"+w.suffix, "16x1 blocks of float32", 16, nil, func(s *mv) {
+		n := 64 / w.bytes
+		acc := w.vecs(4 * n)
+		w.start(acc, s, n)
 		s.entries(4, 2, 64, func(u int) {
 			x := w.broadcast(Mem{Base: s.x, Index: s.column(u), Scale: 4})
-			for i := range 2 {
-				VFMADD231PS(Mem{Base: s.val, Disp: 64*u + 32*i}, x, acc[2*u+i])
+			for i := range n {
+				VFMADD231PS(Mem{Base: s.val, Disp: 64*u + w.bytes*i}, x, acc[n*u+i])
 			}
 		})
-		fold(acc, 2)
-		for i := range 2 {
-			VMOVUPS(acc[i], Mem{Base: s.y, Disp: 32 * i})
+		fold(acc, n)
+		for i := range n {
+			VMOVUPS(acc[i], s.rows("y", w.bytes*i))
 		}
 	})
 }
 
-// tallBF16 takes two columns at a time: the low and the high halves of 32-bit words.
+// tallBF16 takes two columns at a time: the low half of a 32-bit word, and the whole, whose low half
+// is part of the value as it was rounded. There is no version for 64 bytes: a broadcast costs the
+// time of a load of the vector's width, so that it would not be faster.
 func (w width) tallBF16() {
-	product("matVec16x1BF16", "pairs of 16x1 blocks of bfloat16", 16, func(s *mv) {
+	product("matVec16x1BF16", "pairs of 16x1 blocks of bfloat16", 16, nil, func(s *mv) {
 		acc := w.vecs(8)
 		w.start(acc, s, 2)
-		high := w.constBits(0xffff0000)
 		s.entries(2, 4, 64, func(u int) {
-			a := w.broadcast(Mem{Base: s.x, Index: s.column(2 * u), Scale: 4})
-			b := w.broadcast(Mem{Base: s.x, Index: s.column(2*u + 1), Scale: 4})
+			first, second := s.pair(4 * u)
+			a := w.broadcast(Mem{Base: s.x, Index: first, Scale: 4})
+			b := w.broadcast(Mem{Base: s.x, Index: second, Scale: 4})
 			for i := range 2 {
-				v, lo := w.vec(), w.vec()
-				VMOVDQU(Mem{Base: s.val, Disp: 64*u + 32*i}, v)
-				VPSLLD(Imm(16), v, lo)
-				VPAND(high, v, v)
-				VFMADD231PS(lo, a, acc[4*u+i])
+				v, low := w.vec(), w.vec()
+				VMOVUPS(Mem{Base: s.val, Disp: 64*u + 32*i}, v)
+				VPSLLD(Imm(16), v, low)
+				VFMADD231PS(low, a, acc[4*u+i])
 				VFMADD231PS(v, b, acc[4*u+2+i])
 			}
 		})
 		fold(acc, 2)
 		for i := range 2 {
-			VMOVUPS(acc[i], Mem{Base: s.y, Disp: 32 * i})
+			VMOVUPS(acc[i], s.rows("y", 32*i))
 		}
 	})
 }
 
+// pair loads two columns, disp bytes from the present one.
+func (s *mv) pair(disp int) (first, second reg.GPVirtual) {
+	both, low := GP32(), GP32()
+	MOVL(Mem{Base: s.col, Disp: disp}, both)
+	MOVWLZX(both.As16(), low)
+	SHRL(Imm(16), both)
+	return low.As64().(reg.GPVirtual), both.As64().(reg.GPVirtual)
+}
+
+// vnni emits the products of int8 in blocks of 16x4 that multiply unsigned by signed bytes.
+// Activations are raised by 128 to be unsigned; what that adds to a row's sum, 128 times the sum
+// of its weights, is taken away where the sum begins. Four blocks of 16x1 find their activations
+// apart, in the pairs that spread has made.
+func vnni(apart bool) {
+	w := widths[1]
+	name, doc, cols := "matVec16x4Int8VNNI", "16x4 blocks of int8", 1
+	if apart {
+		name, doc, cols = "matVec16x1Int8VNNI", "four 16x1 blocks of int8 at a time", 4
+	}
+	var raise, xs reg.VecVirtual
+	product(name, doc, 16, func(s *mv) {
+		if !apart {
+			raise = w.constBits(0x80808080)
+		}
+		xs = w.broadcast(Mem{Base: s.t, Disp: mvFields["xs"]})
+	}, func(s *mv) {
+		acc := w.vecs(2)
+		VMOVUPS(s.rows("sums", 0), acc[0])
+		w.zero(acc[1])
+		s.entries(4, 2*cols, 64, func(u int) {
+			x := w.vec()
+			if apart {
+				a, b := s.pair(8 * u)
+				c, d := s.pair(8*u + 4)
+				low, high := XMM(), XMM() // only their first four bytes count
+				both := GP32()            // half by the ports of integers, half by those of vectors
+				MOVL(Mem{Base: s.x, Index: a, Scale: 8}, both)
+				ORL(Mem{Base: s.x, Index: b, Scale: 8, Disp: 4}, both)
+				VMOVD(both, low)
+				VMOVD(Mem{Base: s.x, Index: c, Scale: 8}, high)
+				VPOR(Mem{Base: s.x, Index: d, Scale: 8, Disp: 4}, high, high)
+				VPSLLD(Imm(16), high, high)
+				VPOR(high, low, low)
+				VPBROADCASTD(low, x)
+			} else {
+				VPBROADCASTD(Mem{Base: s.x, Index: s.column(u), Scale: 1}, x)
+				VPXORD(raise, x, x)
+			}
+			VPDPBUSD(Mem{Base: s.val, Disp: 64 * u}, x, acc[u%2])
+		})
+		VPADDD(acc[1], acc[0], acc[0])
+		finish(s, acc[0], acc[1], xs, 0)
+	})
+}
+
+// spread emits what finds activations for products of blocks that lie apart.
+func spread() {
+	w := widths[1]
+	TEXT("spreadVNNI", attr.NOSPLIT, "func(pairs *uint32, q *int8, n int)")
+	Pragma("noescape")
+	Doc("spreadVNNI raises n bytes by 128 and writes each twice, as it is and times 256; n is a multiple of 16.")
+	pairs, q, n := Load(Param("pairs"), GP64()), Load(Param("q"), GP64()), Load(Param("n"), GP64())
+	raise := w.constBits(128)
+	low, high := w.halves()
+	Label("loop")
+	TESTQ(n, n)
+	JE(LabelRef("done"))
+	a, b := w.vec(), w.vec()
+	VPMOVSXBD(Mem{Base: q}, a)
+	VPADDD(raise, a, a)
+	VPSLLD(Imm(8), a, b)
+	for i, order := range []reg.VecVirtual{low, high} {
+		both := w.vec()
+		VMOVDQU32(a, both)
+		VPERMT2D(b, order, both)
+		VMOVUPS(both, Mem{Base: pairs, Disp: 64 * i})
+	}
+	ADDQ(Imm(16), q)
+	ADDQ(U32(128), pairs)
+	SUBQ(Imm(16), n)
+	JMP(LabelRef("loop"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// halves returns the orders that interleave the lower and the upper halves of two vectors.
+func (w width) halves() (low, high reg.VecVirtual) {
+	m := GLOBL("interleave", attr.RODATA|attr.NOPTR)
+	for i := range 32 {
+		DATA(4*i, U32(uint32(i/2+i%2*16)))
+	}
+	low, high = w.vec(), w.vec()
+	at := GP64()
+	LEAQ(m, at)
+	VMOVUPS(Mem{Base: at}, low)
+	VMOVUPS(Mem{Base: at, Disp: 64}, high)
+	return low, high
+}
+
 // finish turns integer sums into outputs: y = sum·scale·xs + bias.
 func finish(s *mv, sum, f reg.VecVirtual, xs reg.VecVirtual, at int) {
-	scale := GP64()
-	MOVQ(Mem{Base: s.t, Disp: mvFields["scale"]}, scale)
-	off := GP64() // scale stands as far from its beginning as bias does
-	MOVQ(s.bias, off)
-	SUBQ(Mem{Base: s.t, Disp: mvFields["bias"]}, off)
-	ADDQ(off, scale)
 	VCVTDQ2PS(sum, f)
 	VMULPS(xs, f, f)
-	VMULPS(Mem{Base: scale, Disp: at}, f, f)
-	VADDPS(Mem{Base: s.bias, Disp: at}, f, f)
-	VMOVUPS(f, Mem{Base: s.y, Disp: at})
+	VMULPS(s.rows("scale", at), f, f)
+	VADDPS(s.rows("bias", at), f, f)
+	VMOVUPS(f, s.rows("y", at))
 }
 
 // tallInt8 takes four columns at a time. The magnitudes of the activations multiply the
@@ -189,7 +305,7 @@ func (w width) tallInt8(apart bool) {
 	if apart {
 		name, doc, cols = "matVec16x1Int8", "four 16x1 blocks of int8 at a time", 4
 	}
-	product(name, doc, 16, func(s *mv) {
+	product(name, doc, 16, nil, func(s *mv) {
 		ones := w.constBits(0x00010001)
 		acc := w.vecs(4)
 		for _, a := range acc {
@@ -231,7 +347,7 @@ func (w width) squareFloat(kind string) {
 	if kind == "BF16" {
 		bytes = 32
 	}
-	product("matVec4x4"+kind, "4x4 blocks of "+kind, 4, func(s *mv) {
+	product("matVec4x4"+kind, "4x4 blocks of "+kind, 4, nil, func(s *mv) {
 		acc := w.vecs(8)
 		w.start(acc, s, 0)
 		s.entries(4, 2, bytes, func(u int) {
@@ -255,13 +371,13 @@ func (w width) squareFloat(kind string) {
 		top, y := XMM(), XMM()
 		VEXTRACTF128(Imm(1), h, top)
 		VUNPCKLPS(top, h.AsX(), y)
-		VADDPS(Mem{Base: s.bias}, y, y)
-		VMOVUPS(y, Mem{Base: s.y})
+		VADDPS(s.rows("bias", 0), y, y)
+		VMOVUPS(y, s.rows("y", 0))
 	})
 }
 
 func squareInt8() {
-	product("matVec4x4Int8", "4x4 blocks of int8", 4, func(s *mv) {
+	product("matVec4x4Int8", "4x4 blocks of int8", 4, nil, func(s *mv) {
 		ones := XMM()
 		VPCMPEQW(ones, ones, ones)
 		VPSRLW(Imm(15), ones, ones)
@@ -291,7 +407,7 @@ func singleFloat(kind string) {
 	if kind == "BF16" {
 		bytes = 2
 	}
-	product("matVec1x1"+kind, "single weights of "+kind, 1, func(s *mv) {
+	product("matVec1x1"+kind, "single weights of "+kind, 1, nil, func(s *mv) {
 		acc := make([]reg.VecVirtual, 4)
 		for i := range acc {
 			acc[i] = XMM()
@@ -310,13 +426,13 @@ func singleFloat(kind string) {
 			VFMADD231SS(Mem{Base: s.x, Index: s.column(u), Scale: 4}, v, acc[u])
 		})
 		fold(acc, 1)
-		VADDSS(Mem{Base: s.bias}, acc[0], acc[0])
-		VMOVSS(acc[0], Mem{Base: s.y})
+		VADDSS(s.rows("bias", 0), acc[0], acc[0])
+		VMOVSS(acc[0], s.rows("y", 0))
 	})
 }
 
 func singleInt8() {
-	product("matVec1x1Int8", "single weights of int8", 1, func(s *mv) {
+	product("matVec1x1Int8", "single weights of int8", 1, nil, func(s *mv) {
 		sum := GP32()
 		XORL(sum, sum)
 		s.entries(4, 2, 1, func(u int) {
@@ -326,16 +442,13 @@ func singleInt8() {
 			IMULL(x, v)
 			ADDL(v, sum)
 		})
-		scale, f := GP64(), XMM()
-		MOVQ(s.bias, scale)
-		SUBQ(Mem{Base: s.t, Disp: mvFields["bias"]}, scale)
-		ADDQ(Mem{Base: s.t, Disp: mvFields["scale"]}, scale)
+		f := XMM()
 		VXORPS(f, f, f)
 		VCVTSI2SSL(sum, f, f)
 		VMULSS(Mem{Base: s.t, Disp: mvFields["xs"]}, f, f)
-		VMULSS(Mem{Base: scale}, f, f)
-		VADDSS(Mem{Base: s.bias}, f, f)
-		VMOVSS(f, Mem{Base: s.y})
+		VMULSS(s.rows("scale", 0), f, f)
+		VADDSS(s.rows("bias", 0), f, f)
+		VMOVSS(f, s.rows("y", 0))
 	})
 }
 
@@ -418,7 +531,7 @@ func (w width) largest() {
 }
 
 // gateFields are the offsets of the fields of kernel.gateTask.
-var gateFields = map[string]int{"g": 0, "c": 8, "i0": 16, "i1": 24, "i2": 32, "h": 40, "y": 48, "n": 56, "stride": 64, "s0": 72, "s1": 76, "s2": 80}
+var gateFields = map[string]int{"g": 0, "c": 8, "i0": 16, "i1": 24, "i2": 32, "h": 40, "y": 48, "n": 56, "s0": 64, "s1": 68, "s2": 72}
 
 // rational computes tanh of several vectors by the quotient of polynomials of degrees 13
 // and 6 that Eigen uses.
@@ -459,61 +572,121 @@ var (
 	tanhBelow = []float64{1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03}
 )
 
+// byQuotient returns what emits sigmoid and tanh by [width.rational].
+func (w width) byQuotient() (sigmoid func(xs ...reg.VecVirtual) vecs, tanh func(x reg.VecVirtual) reg.VecVirtual) {
+	sigmoid = func(xs ...reg.VecVirtual) vecs {
+		half := w.constant(0.5)
+		for _, x := range xs {
+			VMULPS(half, x, x)
+		}
+		ys := w.rational(xs...)
+		half = w.constant(0.5)
+		for _, y := range ys {
+			VFMADD213PS(half, half, y)
+		}
+		return ys
+	}
+	return sigmoid, func(x reg.VecVirtual) reg.VecVirtual { return w.rational(x)[0] }
+}
+
+// power2 are the coefficients of the polynomial of degree 5 that is within 1.1e-7 of 2^x for
+// |x| ≤ 1/2 (Chebyshev's interpolation), highest first.
+var power2 = []float64{0.00133909, 0.00967603, 0.05550357, 0.24022107, 0.69314719, 1.00000008}
+
+// byPower returns what emits sigmoid and tanh by 1/(1 + 2^(kx)): two thirds of the multiplications
+// of the quotient, with instructions AVX-512 has. It keeps its constants in registers.
+func (w width) byPower() (sigmoid func(xs ...reg.VecVirtual) vecs, tanh func(x reg.VecVirtual) reg.VecVirtual) {
+	one, two, least, most := w.constant(1), w.constant(2), w.constant(-126), w.constant(126)
+	once, twice := w.constant(-math.Log2E), w.constant(-2*math.Log2E)
+	var coefs vecs
+	for _, c := range power2 {
+		coefs = append(coefs, w.constant(c))
+	}
+	logistic := func(k, x reg.VecVirtual) reg.VecVirtual {
+		n, p, r := w.vec(), w.vec(), w.vec()
+		VMULPS(k, x, x)
+		VMINPS(most, x, x)
+		VMAXPS(least, x, x)
+		VRNDSCALEPS(Imm(0), x, n)
+		VSUBPS(n, x, x)
+		VMOVAPS(coefs[0], p)
+		for _, c := range coefs[1:] {
+			VFMADD213PS(c, x, p)
+		}
+		VSCALEFPS(n, p, p)
+		VADDPS(one, p, p)
+		VRCP14PS(p, r) // and one step of Newton's
+		VFNMADD213PS(two, r, p)
+		VMULPS(p, r, r)
+		return r
+	}
+	sigmoid = func(xs ...reg.VecVirtual) (ys vecs) {
+		for _, x := range xs {
+			ys = append(ys, logistic(once, x))
+		}
+		return ys
+	}
+	return sigmoid, func(x reg.VecVirtual) reg.VecVirtual {
+		y := logistic(twice, x)
+		VFMSUB213PS(one, two, y)
+		return y
+	}
+}
+
+// gates emits the cell after its product. The gates of 16 units stand side by side, so that few
+// streams of memory are read.
 func (w width) gates() {
-	TEXT("gatesAVX2", attr.NOSPLIT, "func(t *byte)")
+	TEXT("gates"+w.suffix, attr.NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
-	Doc("gatesAVX2 computes the gates of a WaveRNN cell, eight units at a time.")
+	Doc("gates" + w.suffix + " computes the gates of a WaveRNN cell, for a multiple of 16 units.")
 	t := Load(Param("t"), GP64())
 	at := func(f string) reg.GPVirtual {
 		r := GP64()
 		MOVQ(Mem{Base: t, Disp: gateFields[f]}, r)
 		return r
 	}
-	g, c, h, y, n, stride := at("g"), at("c"), at("h"), at("y"), at("n"), at("stride")
+	g, c, h, y, n := at("g"), at("c"), at("h"), at("y"), at("n")
 	in := []reg.GPVirtual{at("i0"), at("i1"), at("i2")}
 	var s vecs
 	for _, f := range []string{"s0", "s1", "s2"} {
 		s = append(s, w.broadcast(Mem{Base: t, Disp: gateFields[f]}))
 	}
-	gate := func(base reg.GPVirtual, i int) Mem {
-		if i == 0 {
-			return Mem{Base: base}
-		}
-		return Mem{Base: base, Index: stride, Scale: uint8(i)}
-	}
-	outside := func(i int) reg.VecVirtual { // what does not pass the reset gate
-		v := w.vec()
-		VMOVUPS(gate(c, i), v)
-		for k := range in {
-			VFMADD231PS(gate(in[k], i), s[k], v)
-		}
-		return v
+	sigmoid, tanh := w.byQuotient()
+	if w.bytes == 64 {
+		sigmoid, tanh = w.byPower()
 	}
 	Label("loop")
 	TESTQ(n, n)
 	JE(LabelRef("done"))
-	half := w.constant(0.5)
-	u, r := outside(0), outside(1)
-	VADDPS(gate(g, 0), u, u)
-	VADDPS(gate(g, 1), r, r)
-	VMULPS(half, u, u)
-	VMULPS(half, r, r)
-	ur := w.rational(u, r)
-	half = w.constant(0.5)
-	VFMADD213PS(half, half, ur[0])
-	VFMADD213PS(half, half, ur[1])
-	e := outside(2)
-	VFMADD231PS(gate(g, 2), ur[1], e)
-	e = w.rational(e)[0]
-	d := w.vec() // h' = e + u·(h - e)
-	VMOVUPS(Mem{Base: h}, d)
-	VSUBPS(e, d, d)
-	VFMADD231PS(ur[0], d, e)
-	VMOVUPS(e, Mem{Base: y})
-	for _, p := range append([]reg.GPVirtual{g, c, h, y}, in...) {
-		ADDQ(Imm(32), p)
+	for part := 0; part < 64; part += w.bytes {
+		gate := func(base reg.GPVirtual, i int) Mem { return Mem{Base: base, Disp: 64*i + part} }
+		outside := func(i int) reg.VecVirtual { // what does not pass the reset gate
+			v := w.vec()
+			VMOVUPS(gate(c, i), v)
+			for k := range in {
+				VFMADD231PS(gate(in[k], i), s[k], v)
+			}
+			return v
+		}
+		u, r := outside(0), outside(1)
+		VADDPS(gate(g, 0), u, u)
+		VADDPS(gate(g, 1), r, r)
+		ur := sigmoid(u, r)
+		e := outside(2)
+		VFMADD231PS(gate(g, 2), ur[1], e)
+		e = tanh(e)
+		d := w.vec() // h' = e + u·(h - e)
+		VMOVUPS(gate(h, 0), d)
+		VSUBPS(e, d, d)
+		VFMADD231PS(ur[0], d, e)
+		VMOVUPS(e, gate(y, 0))
 	}
-	SUBQ(Imm(8), n)
+	for _, p := range append([]reg.GPVirtual{g, c}, in...) {
+		ADDQ(U32(192), p)
+	}
+	ADDQ(Imm(64), h)
+	ADDQ(Imm(64), y)
+	SUBQ(Imm(16), n)
 	JMP(LabelRef("loop"))
 	Label("done")
 	VZEROUPPER()

@@ -31,7 +31,7 @@ type Settings struct {
 	Condition int           `json:"condition" help:"Units of the conditioning layer."`
 	Method    string        `json:"method" help:"Sparsifier: dense, gradual (magnitude pruning by the paper's schedule, each gate on its own), or rigl (sparse from the first step)."`
 	Sparsity  float64       `json:"sparsity" help:"Share of the weights that do not exist, of the recurrent layer and of the first layers behind it."`
-	Block     string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 4x1, 4x4 or 16x1."`
+	Block     string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 4x1, 4x4, 16x1 or 16x4."`
 	Emphasis  float64       `json:"emphasis" help:"Treble that is modelled too loud and taken away again; 0 for none."`
 	Mu        float64       `json:"mu" help:"Samples are companded by this mu law, which makes quiet ones easier to learn; 0 for linear ones, as in the paper."`
 	Batch     int           `json:"batch" help:"Pieces of 960 samples of a step."`
@@ -44,7 +44,7 @@ type Settings struct {
 // Default are the settings of a vocoder that a laptop can train.
 var Default = Settings{Budget: time.Hour, Units: 256, Condition: 192, Method: "gradual", Sparsity: 0.9, Block: "16x1", Emphasis: 0.85, Mu: 255, Batch: 16, Rate: 2e-3, Seed: 1}
 
-var blocks = map[string]prune.Structure{"1x1": {Rows: 1}, "4x1": {Rows: 4}, "4x4": {Rows: 4, Cols: 4}, "16x1": {Rows: 16}}
+var blocks = map[string]prune.Structure{"1x1": {Rows: 1}, "4x1": {Rows: 4}, "4x4": {Rows: 4, Cols: 4}, "16x1": {Rows: 16}, "16x4": {Rows: 16, Cols: 4}}
 
 // Validate reports the first setting that makes no sense, by its flag's name.
 func (s *Settings) Validate() error {
@@ -55,9 +55,9 @@ func (s *Settings) Validate() error {
 	case !slices.Contains([]string{"dense", "gradual", "rigl"}, s.Method):
 		return fmt.Errorf("--method %s: not one of dense, gradual, rigl", s.Method)
 	case !known:
-		return fmt.Errorf("--block %s: not one of 1x1, 4x1, 4x4, 16x1", s.Block)
-	case s.Block == "4x4" && s.Method == "rigl":
-		return errors.New("--block 4x4: only --method gradual makes blocks of several columns")
+		return fmt.Errorf("--block %s: not one of 1x1, 4x1, 4x4, 16x1, 16x4", s.Block)
+	case blocks[s.Block].Cols > 1 && s.Method == "rigl":
+		return fmt.Errorf("--block %s: only --method gradual makes blocks of several columns", s.Block)
 	case s.Units < 32 || s.Units > 4096 || s.Units%32 != 0:
 		return fmt.Errorf("--units %d: must be a multiple of 32 up to 4096", s.Units)
 	case s.Condition < 1 || s.Condition > 4096:

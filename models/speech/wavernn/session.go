@@ -65,12 +65,12 @@ func NewSession(m *Model, o Options) (*Session, error) {
 	for i, l := range []*nn.Linear{m.O1, m.O2, m.O3, m.O4} {
 		s.heads[i] = o.compact(l.Weight, values(l.Weight), l.Bias.Dense.Data)
 	}
-	// The cell's gates stand in the order u, r, e.
-	input, bias := byGate(values(m.Cell.Input), H*Scalars), byGate(m.Cell.Bias.Dense.Data, H)
+	byGate := func(x []float32, K int) []float32 { return kernel.ByGate(x, H, K, [3]int{1, 0, 2}) } // of r, u, e
+	input, bias := byGate(values(m.Cell.Input), Scalars), byGate(m.Cell.Bias.Dense.Data, 1)
 	inner := make([]float32, 3*H)
 	copy(inner[2*H:], m.Cell.NBias.Dense.Data)
 	weight := m.Cell.Recurrent.Recurrent
-	s.recurrent = o.compact(weight, byGate(values(weight), H*H), inner)
+	s.recurrent = o.compact(weight, byGate(values(weight), H), byGate(inner, 1))
 	s.cell = kernel.WaveCell{H: H, Product: make([]float32, 3*H), Frame: make([]float32, 3*H)}
 	for k := range s.cell.Input {
 		s.cell.Input[k] = make([]float32, 3*H)
@@ -78,7 +78,7 @@ func NewSession(m *Model, o Options) (*Session, error) {
 			s.cell.Input[k][i] = input[i*Scalars+k]
 		}
 	}
-	s.condition = kernel.NewCompact(byGate(values(m.Gates.Weight), H*m.spec.Condition), 3*H, m.spec.Condition, 16, 1, kernel.F32, bias)
+	s.condition = kernel.NewCompact(byGate(values(m.Gates.Weight), m.spec.Condition), 3*H, m.spec.Condition, 16, 1, kernel.F32, bias)
 	s.Reset(o.Seed)
 	return s, nil
 }
@@ -88,10 +88,23 @@ func (o Options) compact(p *nn.Param, dense, bias []float32) *kernel.Compact {
 	R, C := 16, 1 // a dense matrix too: it is the layout that reads fewest bytes
 	if o.Rows > 0 && p.Density() < 1 {
 		R, C = o.Rows, o.Cols
-	} else if p.Sparse != nil && p.Sparse.R != 16 || p.Mask != nil && p.Mask.R != 16 {
+	} else if stored := storedRows(p); stored == 4 {
+		R, C = 4, 4
+	} else if stored < 16 {
 		R = 1
 	}
 	return kernel.NewCompact(dense, p.M(), p.K(), R, C, o.Weights, bias)
+}
+
+// storedRows returns the height of the blocks in which a weight is stored, 16 where it is dense.
+func storedRows(p *nn.Param) int {
+	switch {
+	case p.Sparse != nil:
+		return p.Sparse.R
+	case p.Mask != nil:
+		return p.Mask.R
+	}
+	return 16
 }
 
 // values returns a parameter's dense values.
@@ -100,13 +113,6 @@ func values(p *nn.Param) []float32 {
 		return p.Sparse.ToDense()
 	}
 	return p.Dense.Data
-}
-
-// byGate turns gates r, u, e of n values each to u, r, e.
-func byGate(x []float32, n int) []float32 {
-	y := append([]float32{}, x[n:2*n]...)
-	y = append(y, x[:n]...)
-	return append(y, x[2*n:]...)
 }
 
 // Reset goes back to the beginning of a recording, with a frame of zeros.
