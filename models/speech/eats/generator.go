@@ -148,3 +148,15 @@ func (g *Generator) Decode(t *grad.Tape, a, c *grad.Var, pitch *tensor.Tensor, e
 	y := g.Samples.Forward(t, g.Before.Forward(t, a, c, nil), c)
 	return Sound{grad.FromMuLaw(t, y, g.Spec.Mu), y}
 }
+
+// Norms returns the conditional batch norms.
+func (g *Generator) Norms() []*nn.CondBatchNorm {
+	ns := append([]*nn.CondBatchNorm(nil), g.Aligner.Head...)
+	for _, b := range g.Aligner.Blocks {
+		ns = append(ns, b.Norms...)
+	}
+	if g.Samples != nil {
+		ns = append(append(ns, g.Before), g.Samples.Norms()...)
+	}
+	return ns
+}
