@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -13,7 +14,9 @@ import (
 	"github.com/seed073b5613/filigree/audio"
 	"github.com/seed073b5613/filigree/audio/codecs"
 	"github.com/seed073b5613/filigree/models/speech"
+	"github.com/seed073b5613/filigree/models/speech/eats"
 	"github.com/seed073b5613/filigree/train"
+	"github.com/seed073b5613/filigree/weights"
 )
 
 // speakCommand speaks text.
@@ -74,11 +77,11 @@ func (c *speakCommand) Run(ctx context.Context, con console) error {
 		return err
 	}
 	defer in.Close()
-	voice, err := c.open()
+	voice, voiceName, err := c.open()
 	if err != nil {
 		return err
 	}
-	report := speakReport{SampleRate: speech.SampleRate, Voice: voice.Config.Name}
+	report := speakReport{SampleRate: speech.SampleRate, Voice: voiceName}
 	out := &lazySink{open: func() (sink, error) { return c.sink(con) }}
 	err = c.speak(ctx, con, voice, in, out, &report)
 	if closeErr := out.Close(); err == nil {
@@ -124,11 +127,43 @@ func (c *speakCommand) input() (io.ReadCloser, string, error) {
 	return io.NopCloser(strings.NewReader(strings.Join(c.Text, " "))), "the text", nil
 }
 
-func (c *speakCommand) open() (*speech.Voice, error) {
-	if c.Voice != "" {
-		return speech.Open(c.Voice)
+// speaker is a voice of any architecture.
+type speaker interface {
+	Speak(ctx context.Context, r io.Reader, o speech.Options) iter.Seq2[speech.Utterance, error]
+}
+
+// open returns the voice and its name.
+func (c *speakCommand) open() (speaker, string, error) {
+	if c.Voice == "" {
+		v, err := speech.Default()
+		if err != nil {
+			return nil, "", err
+		}
+		return v, v.Config.Name, nil
 	}
-	return speech.Default()
+	f, err := weights.Open(c.Voice)
+	if err != nil {
+		return nil, "", err
+	}
+	arch := f.Metadata["architecture"]
+	if err := f.Close(); err != nil {
+		return nil, "", err
+	}
+	if arch != eats.Arch {
+		v, err := speech.Open(c.Voice)
+		if err != nil {
+			return nil, "", err
+		}
+		return v, v.Config.Name, nil
+	}
+	v, err := eats.Open(c.Voice)
+	if err != nil {
+		return nil, "", err
+	}
+	if s := v.Config.Spec; s.SampleRate != speech.SampleRate || s.Hop() != speech.Hop {
+		return nil, "", fmt.Errorf("speak: %s has %d samples a second and %d a frame, what can be spoken has %d and %d", c.Voice, s.SampleRate, s.Hop(), speech.SampleRate, speech.Hop)
+	}
+	return v, v.Config.Name, nil
 }
 
 // sink takes samples until it is closed.
@@ -196,7 +231,7 @@ type spokenTimes struct {
 	Phonemes []spokenTime `json:"phonemes"`
 }
 
-func (c *speakCommand) speak(ctx context.Context, con console, voice *speech.Voice, in io.Reader, out sink, report *speakReport) error {
+func (c *speakCommand) speak(ctx context.Context, con console, voice speaker, in io.Reader, out sink, report *speakReport) error {
 	options := speech.Options{Speed: c.Speed, Rand: rand.New(rand.NewPCG(c.Seed, 0))}
 	var err error
 	if options.Text, err = c.options(); err != nil {
@@ -210,7 +245,7 @@ func (c *speakCommand) speak(ctx context.Context, con console, voice *speech.Voi
 	})
 }
 
-func (c *speakCommand) sentences(ctx context.Context, con console, voice *speech.Voice, in io.Reader, out sink, report *speakReport, o speech.Options, note func(spokenTimes) error) error {
+func (c *speakCommand) sentences(ctx context.Context, con console, voice speaker, in io.Reader, out sink, report *speakReport, o speech.Options, note func(spokenTimes) error) error {
 	began, warned, shown := time.Now(), 0, time.Now()
 	for u, err := range voice.Speak(ctx, in, o) {
 		report.SecondsCompute += time.Since(began).Seconds()

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/seed073b5613/filigree/internal/parallel"
+	"github.com/seed073b5613/filigree/recipes/eats"
 	"github.com/seed073b5613/filigree/recipes/gantts"
 	"github.com/seed073b5613/filigree/recipes/tasks"
 	"github.com/seed073b5613/filigree/recipes/vocoder"
@@ -31,6 +32,7 @@ type trainCommand struct {
 	Voice      trainVoice   `cmd:"" help:"A voice, from recordings of one speaker."`
 	Vocoder    trainVocoder `cmd:"" help:"A vocoder, which turns spectra into sound, from recordings of one speaker."`
 	GAN        trainGAN     `cmd:"" name:"gan-tts" help:"A generator of waveforms against discriminators of windows, from recordings of one speaker."`
+	EATS       trainEATS    `cmd:"" name:"eats" help:"A voice in one network, from phonemes to a waveform, from recordings of one speaker."`
 	Names      trainNames   `cmd:"" name:"list-names" hidden:"" default:"withargs"`
 }
 
@@ -44,7 +46,7 @@ func newTrainCommand() trainCommand {
 		}
 		t.name, t.Settings = name, task.Default
 	}
-	c.Voice.Settings, c.Vocoder.Settings, c.GAN.Settings = voice.Default, vocoder.Default, gantts.Default
+	c.Voice.Settings, c.Vocoder.Settings, c.GAN.Settings, c.EATS.Settings = voice.Default, vocoder.Default, gantts.Default, eats.Default
 	return c
 }
 

@@ -97,7 +97,7 @@ func (n *game) Forward(t *grad.Tape, _ *grad.Var) *grad.Var {
 	case taught:
 		loss = grad.Add(t, loss, weighted(t, teachWeight, n.lengthErrors(t, lengths, b)))
 		if s.Spectral > 0 {
-			loss = grad.Add(t, loss, weighted(t, s.Spectral, voice.SpectralLoss(t, wave, b.wave, n.mel)))
+			loss = grad.Add(t, loss, weighted(t, s.Spectral, voice.SpectralLoss(t, wave, &grad.Var{Value: b.wave}, n.mel)))
 		}
 	case s.Length > 0:
 		loss = grad.Add(t, loss, weighted(t, s.Length, model.LengthLoss(t, lengths, b.totals)))

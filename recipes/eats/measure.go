@@ -125,6 +125,10 @@ func (r *run) settle() {
 	nn.Freeze(ps, true) // so that no vector of a spectral norm moves
 	defer nn.Freeze(ps, false)
 	momentum := g.Norms()[0].Momentum
+	for _, n := range g.Norms() { // or else the last bits would depend on what was there
+		clear(n.Mean.Data)
+		clear(n.Var.Data)
+	}
 	tape := &grad.Tape{}
 	for i := range settleBatches {
 		for _, n := range g.Norms() {
