@@ -140,8 +140,10 @@ type Utterance struct {
 const longestToken = 200
 
 // Say speaks a sentence. The result is empty for one without words. The samples are valid until the next call.
-func (v *Voice) Say(s text.Sentence, o Options) Utterance {
-	tokens := Tokens(s, nil)
+func (v *Voice) Say(s text.Sentence, o Options) Utterance { return v.Utter(Tokens(s, nil), o) }
+
+// Utter speaks tokens.
+func (v *Voice) Utter(tokens []Token, o Options) Utterance {
 	if len(tokens) == 0 {
 		return Utterance{}
 	}

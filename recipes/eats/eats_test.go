@@ -76,7 +76,7 @@ func TestTrainingResumesExactly(t *testing.T) {
 				if files[i], err = os.ReadFile(r.Voice); err != nil {
 					t.Fatal(err)
 				}
-				if r.Clips == 0 || r.Held.Clips == 0 || r.Held.LengthRatio == 0 || r.Held.NaturalPER == 0 || r.Nonzeros >= r.Weights {
+				if r.Clips == 0 || r.Compared == 0 || r.LengthRatio == 0 || r.NaturalPER == 0 || r.Nonzeros >= r.Weights {
 					t.Errorf("%s: result %+v", size, r)
 				}
 				for _, f := range []string{"samples/000009.wav", "samples/000009.png", "plot.svg", "result.json"} {

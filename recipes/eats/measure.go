@@ -24,7 +24,7 @@ import (
 // Measures say how far speech from text is from recordings of the same sentences. Lengths of
 // phonemes are compared with the aligner's.
 type Measures struct {
-	Clips               int     `json:"clips"`
+	Compared            int     `json:"clips_compared"`
 	MCD                 float64 `json:"mcd_db"` // by time warping
 	PER                 float64 `json:"phone_error_rate"`
 	NaturalPER          float64 `json:"phone_error_rate_natural"` // of the recordings
@@ -88,7 +88,7 @@ func Measure(ctx context.Context, v Speaker, clips []*voice.Clip, hear func(c *v
 		}
 		return v
 	}
-	m.Clips, m.MCD, m.LengthRatio, m.Spread, m.NaturalSpread = len(clips), known(s.MCD), known(s.LengthRatio), known(s.Spread), known(s.ReferenceSpread)
+	m.Compared, m.MCD, m.LengthRatio, m.Spread, m.NaturalSpread = len(clips), known(s.MCD), known(s.LengthRatio), known(s.Spread), known(s.ReferenceSpread)
 	m.PER, m.NaturalPER = float64(errs)/float64(max(phones, 1)), float64(natural)/float64(max(phones, 1))
 	m.DurationRMSE = known(10 * math.Sqrt(squares/n))
 	m.DurationCorrelation = known((xy/n - x/n*y/n) / math.Sqrt((xx/n-x/n*x/n)*(yy/n-y/n*y/n)))
@@ -158,17 +158,20 @@ func (r *run) listen(step int) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("eats: %w", err)
 	}
-	return Sample(filepath.Join(dir, fmt.Sprintf("%06d", step)), r.voice.Say(text.Analyze(sentence), speech.Options{}).Samples)
-}
-
-// Sample writes a waveform and its spectrogram to name.wav and name.png.
-func Sample(name string, wave []float32) error {
-	front := audio.VoiceMel()
-	err := train.WriteFile(name+".wav", func(w io.Writer) error {
-		return audio.EncodeWAV(w, &audio.Sound{Rate: speech.SampleRate, Channels: [][]float32{wave}})
-	})
-	if err != nil {
+	wave := r.voice.Say(text.Analyze(sentence), speech.Options{}).Samples
+	name := filepath.Join(dir, fmt.Sprintf("%06d", step))
+	if err := train.WriteFile(name+".wav", func(w io.Writer) error { return encode(w, wave) }); err != nil {
 		return err
 	}
-	return train.WriteFile(name+".png", func(w io.Writer) error { return png.Encode(w, front.Picture(front.Of(wave))) })
+	return train.WriteFile(name+".png", func(w io.Writer) error { return draw(w, wave) })
+}
+
+func encode(w io.Writer, wave []float32) error {
+	return audio.EncodeWAV(w, &audio.Sound{Rate: speech.SampleRate, Channels: [][]float32{wave}})
+}
+
+// draw draws the spectrum of a waveform.
+func draw(w io.Writer, wave []float32) error {
+	front := audio.VoiceMel()
+	return png.Encode(w, front.Picture(front.Of(wave)))
 }

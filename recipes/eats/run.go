@@ -38,8 +38,7 @@ type IO struct {
 type Result struct {
 	Run      string    `json:"run"`
 	Voice    string    `json:"voice"`
-	Held     Measures  `json:"held_out"` // of recordings it was not trained on
-	Critics  float64   `json:"critics"`  // the discriminators' mean hinge loss towards the end; 2 is chance, 0 where there are none
+	Critics  float64   `json:"critics"` // the discriminators' mean hinge loss towards the end; 2 is chance, 0 where there are none
 	Clips    int       `json:"clips"`
 	Weights  int       `json:"weights"` // of the generator
 	Nonzeros int       `json:"nonzeros"`
@@ -49,6 +48,7 @@ type Result struct {
 	Seconds  float64   `json:"seconds"`
 	Settings Settings  `json:"settings"`
 	Machine  train.Env `json:"machine"`
+	Measures           // of recordings it was not trained on
 }
 
 // Metric is what trainings are compared by.
@@ -78,6 +78,11 @@ type run struct {
 
 // Run trains a voice, or goes on with its training, in a run directory.
 func Run(ctx context.Context, s Settings, out IO) (Result, error) {
+	return trainOn(ctx, nil, s, out)
+}
+
+// trainOn is [Run] on recordings that are read already; nil has them read.
+func trainOn(ctx context.Context, corpus *voice.Corpus, s Settings, out IO) (Result, error) {
 	var c settled
 	dir, err := train.Open(out.Dir, &c)
 	var checkpoint *train.Checkpoint
@@ -93,20 +98,12 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 	if err := s.Validate(); err != nil {
 		return Result{}, err
 	}
-	if err := os.MkdirAll(out.Dir, 0o755); err != nil {
-		return Result{}, fmt.Errorf("eats: %w", err)
-	}
-	if out.Alignment == "" {
-		out.Alignment = filepath.Join(out.Dir, "alignment.json")
-	}
-	corpus, err := voice.OpenCorpus(ctx, s.Data, out.Alignment, out.Progress)
-	if err != nil {
-		return Result{}, err
-	}
-	for _, w := range corpus.Warnings {
-		out.Warn(w)
-	}
 	r := &run{Settings: s, out: out, dir: dir, corpus: corpus}
+	if corpus == nil {
+		if err := r.read(ctx); err != nil {
+			return Result{}, err
+		}
+	}
 	if err := r.build(); err != nil {
 		return Result{}, err
 	}
@@ -128,6 +125,24 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 		return Result{Run: out.Dir}, err
 	}
 	return r.finish(ctx, outcome)
+}
+
+// read reads the recordings.
+func (r *run) read(ctx context.Context) (err error) {
+	path := r.out.Alignment
+	if path == "" {
+		path = filepath.Join(r.out.Dir, "alignment.json")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("eats: %w", err)
+	}
+	if r.corpus, err = voice.OpenCorpus(ctx, r.Data, path, r.out.Progress); err != nil {
+		return err
+	}
+	for _, w := range r.corpus.Warnings {
+		r.out.Warn(w)
+	}
+	return nil
 }
 
 func (r *run) summary() string {
@@ -203,7 +218,7 @@ func (r *run) loop() *train.Loop {
 			if err != nil {
 				return train.Scores{}, err
 			}
-			return train.Scores{Loss: m.PER, Quality: -m.MCD, Count: m.Clips}, errors.Join(r.listen(step), tasks.Plot(r.dir, Metric))
+			return train.Scores{Loss: m.PER, Quality: -m.MCD, Count: m.Compared}, errors.Join(r.listen(step), tasks.Plot(r.dir, Metric))
 		},
 		EvalEvery: max(1, r.Steps/5), SaveAfter: 2 * time.Minute, Best: save,
 		Report: func(e train.Event) {
@@ -269,7 +284,7 @@ func (r *run) finish(ctx context.Context, o train.Outcome) (Result, error) {
 	if stat, err := os.Stat(res.Voice); err == nil {
 		res.Bytes = stat.Size()
 	}
-	if res.Held, err = r.measure(ctx, len(r.corpus.Held)); err != nil {
+	if res.Measures, err = r.measure(ctx, len(r.corpus.Held)); err != nil {
 		return res, err
 	}
 	return res, r.dir.WriteResult(res)
