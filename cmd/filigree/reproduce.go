@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed073b5613/filigree/recipes/difficulty"
+	"github.com/seed073b5613/filigree/recipes/gantts"
 	"github.com/seed073b5613/filigree/recipes/rigl"
 	"github.com/seed073b5613/filigree/recipes/snap"
 	"github.com/seed073b5613/filigree/recipes/sparsity"
@@ -19,7 +20,7 @@ import (
 type reproduceCommand struct {
 	Name   string        `arg:"" optional:"" help:"What to reproduce; without it, what there is."`
 	Budget time.Duration `default:"2h" help:"Time it may take on two cores: 20m, 2h, 12h. Sizes, steps and seeds follow from it."`
-	Data   string        `default:"data" placeholder:"DIR" help:"Folder with the folders mnist, cifar10, tiny-shakespeare and multi30k."`
+	Data   string        `default:"data" placeholder:"DIR" help:"Folder with the folders mnist, cifar10, tiny-shakespeare, multi30k and cathy-arctic."`
 	Out    string        `placeholder:"DIR" help:"Folder of the runs and the report; without it, one named by study and budget below runs/."`
 	Report string        `placeholder:"DIR" help:"Folder of the report; without it, that of the runs."`
 	Seeds  int           `help:"Seeds; 0 for what the budget allows."`
@@ -36,12 +37,18 @@ type reproduceCommand struct {
 // studies are what can be reproduced.
 var studies = []struct {
 	name string
-	make func(time.Duration) *study.Study
+	make func(time.Duration) study.Plan
 }{
-	{"rigl", rigl.Study},
-	{"state-of-sparsity", sparsity.Study},
-	{"difficulty", difficulty.Study},
-	{"snap", snap.Study},
+	{"rigl", plan(rigl.Study)},
+	{"state-of-sparsity", plan(sparsity.Study)},
+	{"difficulty", plan(difficulty.Study)},
+	{"snap", plan(snap.Study)},
+	{"gan-tts", plan(gantts.Study)},
+}
+
+// plan makes a function that returns a plan of one that returns some kind of it.
+func plan[P study.Plan](f func(time.Duration) P) func(time.Duration) study.Plan {
+	return func(budget time.Duration) study.Plan { return f(budget) }
 }
 
 // Help shows how the command is used.
@@ -53,6 +60,7 @@ func (reproduceCommand) Help() string {
   filigree reproduce rigl --budget 12h --merge        then, in one folder with all runs
   filigree reproduce state-of-sparsity --full
   filigree reproduce difficulty --budget 20m          paths between solutions
+  filigree reproduce gan-tts --budget 20m             who should judge speech
 
 Runs that are done are skipped and broken ones go on, so the same command can be
 given again and again.`
@@ -83,18 +91,17 @@ func (c *reproduceCommand) Validate() error {
 }
 
 // study returns the plan.
-func (c *reproduceCommand) study() (*study.Study, error) {
+func (c *reproduceCommand) study() (study.Plan, error) {
 	var names []string
 	for _, s := range studies {
 		if s.name == c.Name {
 			plan := s.make(c.Budget)
-			if c.Seeds > 0 {
-				plan.Seeds = c.Seeds
-			}
+			var groups []string
 			if c.Groups != "" {
-				if err := plan.Only(strings.Split(c.Groups, ",")); err != nil {
-					return nil, fmt.Errorf("--groups: %w", err)
-				}
+				groups = strings.Split(c.Groups, ",")
+			}
+			if err := plan.Limit(c.Seeds, groups); err != nil {
+				return nil, fmt.Errorf("--groups: %w", err)
 			}
 			return plan, nil
 		}
@@ -114,8 +121,9 @@ func (c *reproduceCommand) Run(ctx context.Context, io console) error {
 	}
 	switch {
 	case c.Full:
-		fmt.Fprintf(io.out, "%s\n\n", plan.Source)
-		for _, line := range plan.Full {
+		source, full := plan.Paper()
+		fmt.Fprintf(io.out, "%s\n\n", source)
+		for _, line := range full {
 			fmt.Fprintln(io.out, line)
 		}
 		return nil
@@ -131,6 +139,7 @@ func (c *reproduceCommand) Run(ctx context.Context, io console) error {
 		Data: map[string]string{
 			"mnist": filepath.Join(c.Data, "mnist"), "cifar10": filepath.Join(c.Data, "cifar10"),
 			"charlm": filepath.Join(c.Data, "tiny-shakespeare"), "translate": filepath.Join(c.Data, "multi30k"),
+			"voice": filepath.Join(c.Data, "cathy-arctic"),
 		},
 	})
 	if err != nil {
@@ -159,14 +168,14 @@ func (c *reproduceCommand) Run(ctx context.Context, io console) error {
 
 func (c *reproduceCommand) names(io console) error {
 	for _, s := range studies {
-		plan := s.make(c.Budget)
+		source, _ := s.make(c.Budget).Paper()
 		if c.JSON {
-			if err := printJSON(io.out, map[string]string{"name": s.name, "source": plan.Source}); err != nil {
+			if err := printJSON(io.out, map[string]string{"name": s.name, "source": source}); err != nil {
 				return err
 			}
 			continue
 		}
-		fmt.Fprintf(io.out, "filigree reproduce %-20s %s\n", s.name, plan.Source)
+		fmt.Fprintf(io.out, "filigree reproduce %-20s %s\n", s.name, source)
 	}
 	return nil
 }

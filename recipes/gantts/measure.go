@@ -53,7 +53,7 @@ const settleBatches = 20
 func (r *run) settle() {
 	defer nn.Params(r.net)
 	s := r.Settings
-	source, err := newCrops(r.train, r.Generator.Spec, &s, rand.NewPCG(0, streamSettle))
+	source, err := newCrops(r.corpus.Train, &r.corpus.Stats, r.Generator.Spec, &s, rand.NewPCG(0, streamSettle))
 	if err != nil {
 		panic(err) // the run has one like it
 	}
@@ -68,8 +68,8 @@ func (r *run) settle() {
 
 // decode returns what the generator makes of a recording's features, at the middle of the latent
 // space.
-func (r *run) decode(c conditioned) []float32 {
-	x := tensor.Of(c.features, r.Generator.Spec.Features, 1, c.Frames())
+func (r *run) decode(c *voice.Clip) []float32 {
+	x := tensor.Of(features(c, &r.corpus.Stats), r.Generator.Spec.Features, 1, c.Frames())
 	var wave []float32
 	for chunk := range r.Generator.Decode(x, make([]float32, r.Generator.Spec.Latent), 0) {
 		wave = append(wave, chunk...)
@@ -153,7 +153,6 @@ func (r *run) finish(ctx context.Context, o train.Outcome) (Result, error) {
 // measure compares held-out recordings with what the generator makes of them.
 func (r *run) measure(ctx context.Context, res *Result) error {
 	var tally quality.Tally
-	var clips []*voice.Clip
 	var made [][]float32
 	began, seconds := 0.0, 0.0
 	for _, c := range r.held {
@@ -163,7 +162,7 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 		start := time.Now()
 		y := r.decode(c)
 		began, seconds = began+time.Since(start).Seconds(), seconds+float64(len(y))/speech.SampleRate
-		clips, made = append(clips, c.Clip), append(made, y)
+		made = append(made, y)
 		one, err := quality.Compare(c.Wave, y, true)
 		if err != nil {
 			return err
@@ -173,7 +172,7 @@ func (r *run) measure(ctx context.Context, res *Result) error {
 	s := tally.Score()
 	res.MelL1, res.MCD13, res.LSD2048, res.Voicing, res.RTF = s.MelL1, s.MCD13, s.LSD2048, s.Voicing, began/seconds
 	res.Periodicity, res.STOI = known(s.Periodicity), known(s.STOI)
-	res.SpeechDistances = voice.Distances(clips, made, r.corpus.Train)
+	res.SpeechDistances = voice.Distances(r.held, made, r.corpus.Train)
 	return nil
 }
 

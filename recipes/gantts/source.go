@@ -13,17 +13,9 @@ import (
 	"github.com/seed073b5613/filigree/tensor"
 )
 
-// conditioned is a recording with the features of its frames.
-type conditioned struct {
-	*voice.Clip
-	features []float32 // [rows, T]
-}
-
-func condition(clips []*voice.Clip, stats *speech.Stats) (out []conditioned) {
-	for _, c := range clips {
-		out = append(out, conditioned{c, speech.Conditions(c.Tokens, c.Lengths, stats.Pitch(c.HZ))})
-	}
-	return out
+// features returns those of a recording's frames, [rows, T].
+func features(c *voice.Clip, stats *speech.Stats) []float32 {
+	return speech.Conditions(c.Tokens, c.Lengths, stats.Pitch(c.HZ))
 }
 
 // batch is pieces of recordings.
@@ -36,7 +28,8 @@ type batch struct {
 // crops yields pieces of recordings from anywhere, by their length, and is the source of what
 // else is random in a step. Its binary form is its position.
 type crops struct {
-	clips  []conditioned
+	clips  []*voice.Clip
+	stats  *speech.Stats
 	frames int
 	size   int
 	spec   model.Spec
@@ -47,8 +40,8 @@ type crops struct {
 	dummy *tensor.Tensor
 }
 
-func newCrops(clips []conditioned, spec model.Spec, s *Settings, pcg *rand.PCG) (*crops, error) {
-	c := &crops{frames: s.Frames, size: s.Batch, spec: spec, pcg: pcg, dummy: tensor.New(1, 1),
+func newCrops(clips []*voice.Clip, stats *speech.Stats, spec model.Spec, s *Settings, pcg *rand.PCG) (*crops, error) {
+	c := &crops{stats: stats, frames: s.Frames, size: s.Batch, spec: spec, pcg: pcg, dummy: tensor.New(1, 1),
 		batch: &batch{features: tensor.New(spec.Features, s.Batch, s.Frames), z: tensor.New(spec.Latent, s.Batch),
 			wave: tensor.New(1, s.Batch, s.Frames*speech.Hop), companded: tensor.New(1, s.Batch, s.Frames*speech.Hop)}}
 	for _, one := range clips {
@@ -77,8 +70,9 @@ func (s *crops) Next() (*tensor.Tensor, []int32) {
 			at -= s.clips[k].Frames() - T + 1
 		}
 		c := s.clips[k]
+		rows := features(c, s.stats)
 		for r := range s.spec.Features {
-			copy(b.features.Data[(r*B+i)*T:(r*B+i+1)*T], c.features[r*c.Frames()+at:])
+			copy(b.features.Data[(r*B+i)*T:(r*B+i+1)*T], rows[r*c.Frames()+at:])
 		}
 		copy(b.wave.Data[i*T*speech.Hop:(i+1)*T*speech.Hop], c.Wave[at*speech.Hop:])
 	}

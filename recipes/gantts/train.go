@@ -172,8 +172,7 @@ type run struct {
 	*net
 	dir    *train.Dir
 	corpus *voice.Corpus
-	train  []conditioned
-	held   []conditioned
+	held   []*voice.Clip
 }
 
 func newRun(corpus *voice.Corpus, s Settings) (*run, error) {
@@ -182,17 +181,16 @@ func newRun(corpus *voice.Corpus, s Settings) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{net: &net{Generator: g, Settings: s, front: audio.VoiceMel(), tape: &grad.Tape{}}, corpus: corpus,
-		train: condition(corpus.Train, &corpus.Stats), held: condition(corpus.Held, &corpus.Stats)}
+	r := &run{net: &net{Generator: g, Settings: s, front: audio.VoiceMel(), tape: &grad.Tape{}}, corpus: corpus, held: corpus.Held}
 	if len(r.held) == 0 {
-		r.held = r.train[:1]
+		r.held = corpus.Train[:1]
 	}
 	if windows := s.windows(spec.Features); windows != nil {
 		if r.Critics, err = model.NewEnsemble(windows, speech.Hop, rand.New(rand.NewPCG(s.Seed, streamCritics))); err != nil {
 			return nil, err
 		}
 	}
-	r.source, err = newCrops(r.train, spec, &s, rand.NewPCG(s.Seed, streamData))
+	r.source, err = newCrops(corpus.Train, &corpus.Stats, spec, &s, rand.NewPCG(s.Seed, streamData))
 	return r, err
 }
 

@@ -1,6 +1,7 @@
 package study
 
 import (
+	"encoding/base64"
 	"fmt"
 	"html"
 	"io"
@@ -21,6 +22,7 @@ type block struct {
 	text  string // of a chart, its file's name without .svg
 	table [][]string
 	chart *chart.Chart
+	sound *Sound
 }
 
 func (d *document) heading(text string) { d.blocks = append(d.blocks, block{head: true, text: text}) }
@@ -36,6 +38,13 @@ type Section struct {
 	Text   []string     // paragraphs
 	Tables [][][]string // the first line of each is its head
 	Charts []Figure
+	Sounds []Sound
+}
+
+// Sound is something to hear, with a picture of it. Only the page in HTML has it.
+type Sound struct {
+	Title    string
+	WAV, PNG []byte
 }
 
 // Figure is a chart with the name of its file, without .svg.
@@ -54,6 +63,9 @@ func (d *document) section(s Section) {
 	}
 	for _, f := range s.Charts {
 		d.chart(f.Name, f.Chart)
+	}
+	for i := range s.Sounds {
+		d.blocks = append(d.blocks, block{sound: &s.Sounds[i]})
 	}
 }
 
@@ -74,6 +86,7 @@ func (d *document) markdown(w io.Writer) error {
 			fmt.Fprintf(w, "\n## %s\n", b.text)
 		case b.chart != nil:
 			fmt.Fprintf(w, "\n![%s](%s.svg)\n", b.chart.Title, b.text)
+		case b.sound != nil: // not in Markdown
 		case b.table != nil:
 			fmt.Fprintln(w)
 			for i, line := range b.table {
@@ -101,6 +114,7 @@ body { font: 15px/1.45 sans-serif; max-width: 60em; margin: 2em auto; padding: 0
 table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto }
 td, th { border-bottom: 1px solid #ddd; padding: 3px 8px; text-align: left; vertical-align: top }
 svg { max-width: 640px; width: 100%%; margin: 1em 0 }
+img { max-width: 100%%; height: 12em }
 </style>
 <h1>%[1]s</h1>
 `, html.EscapeString(d.title))
@@ -112,6 +126,10 @@ svg { max-width: 640px; width: 100%%; margin: 1em 0 }
 			if err := chart.Write(w, *b.chart); err != nil {
 				return err
 			}
+		case b.sound != nil:
+			s := b.sound
+			fmt.Fprintf(w, "<p>%s<br><audio controls src=\"data:audio/wav;base64,%s\"></audio><br><img alt=\"its mel spectrum\" src=\"data:image/png;base64,%s\"></p>\n",
+				html.EscapeString(s.Title), base64.StdEncoding.EncodeToString(s.WAV), base64.StdEncoding.EncodeToString(s.PNG))
 		case b.table != nil:
 			fmt.Fprintln(w, "<table>")
 			for i, line := range b.table {

@@ -119,12 +119,19 @@ func (s *Study) orderings(all map[string][]row) []Ordering {
 
 // environment says where the runs were made.
 func environment(runs []*run) string {
-	var commits, machines []string
+	var envs []train.Env
 	for _, x := range runs {
-		if x.err != nil {
-			continue
+		if x.err == nil {
+			envs = append(envs, x.result.Machine)
 		}
-		m := x.result.Machine
+	}
+	return made(envs)
+}
+
+// made says where runs were made.
+func made(envs []train.Env) string {
+	var commits, machines []string
+	for _, m := range envs {
 		machine := fmt.Sprintf("%s on %s/%s, %s with %s kernels, %d cores", m.Go, m.OS, m.Arch, m.CPU, m.Level, m.Cores)
 		if !slices.Contains(machines, machine) {
 			machines = append(machines, machine)

@@ -72,6 +72,8 @@ const (
 	Near                 // the same
 )
 
+func (k Kind) sign() string { return [...]string{Above: ">", NotBelow: "≥", Near: "≈"}[k] }
+
 // Claim is an ordering of two entries of a group.
 type Claim struct {
 	Group       string
@@ -82,7 +84,7 @@ type Claim struct {
 
 // Text returns the claim in words.
 func (c Claim) Text() string {
-	return fmt.Sprintf("%s: %s %s %s", c.Group, c.A, map[Kind]string{Above: ">", NotBelow: "≥", Near: "≈"}[c.Kind], c.B)
+	return fmt.Sprintf("%s: %s %s %s", c.Group, c.A, c.Kind.sign(), c.B)
 }
 
 // run is one training of the plan.

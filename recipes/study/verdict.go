@@ -98,20 +98,28 @@ func judge(c Claim, a, b row, m tasks.Metric) Ordering {
 			}
 		}
 	}
+	eachA, _, _ := a.scores(m)
+	eachB, _, _ := b.scores(m)
+	o.settle(c.Kind, d, eachA, eachB, m)
+	return o
+}
+
+// settle decides by the differences of pairs of runs; as and bs are the figures of all runs.
+func (o *Ordering) settle(kind Kind, d, as, bs []float64, m tasks.Metric) {
 	if len(d) == 0 {
 		o.Figures = "no pair of runs"
-		return o
+		return
 	}
 	o.Pairs = len(d)
-	_, meanA, sdA := a.scores(m)
-	_, meanB, sdB := b.scores(m)
+	meanA, sdA := moments(as)
+	meanB, sdB := moments(bs)
 	mean, sd := moments(d)
 	if m.Lower {
 		mean = -mean
 	}
 	se := sd / math.Sqrt(float64(len(d)))
 	alone := len(d) == 1 // proves nothing
-	switch c.Kind {
+	switch kind {
 	case Above:
 		o.Holds = mean > se && !alone
 	case NotBelow:
@@ -125,8 +133,7 @@ func judge(c Claim, a, b row, m tasks.Metric) Ordering {
 	} else {
 		o.Figures += " on one seed, which proves nothing"
 	}
-	if !o.Holds && !alone && c.Kind == Above && mean > 0 {
+	if !o.Holds && !alone && kind == Above && mean > 0 {
 		o.Figures += ": within the noise"
 	}
-	return o
 }
