@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Filigree beside its peers, in one run.
 
-    python3 bench/compare.py [--threads 1] [--sections gemm,spmm,layer,step,recurrent,transformer] [--rounds 5] [--out FILE.tsv]
+    python3 bench/compare.py [--threads 1] [--sections gemm,spmm,layer,step,recurrent,transformer] [--rounds 5] [--sparsities 0.9] [--out FILE.tsv]
 
 Needs Debian's python3-torch, python3-numpy, libopenblas-dev and libdnnl2, and Go.
 In each round every program is timed once, one after the other; a row holds the
@@ -21,6 +21,7 @@ ap.add_argument("--threads", type=int, default=1)
 ap.add_argument("--sections", default="gemm,spmm,layer,step")
 ap.add_argument("--rounds", type=int, default=5)
 ap.add_argument("--seconds", type=float, default=0.1, help="time for one measurement")
+ap.add_argument("--sparsities", help="only rows of these, separated by commas")
 ap.add_argument("--out")
 opt = ap.parse_args()
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -48,6 +49,8 @@ rows = []
 
 def compare(section, shape, sparsity, block, peer_calls, mine):
     """peer_calls: name -> callable giving ms; mine: callable giving (ms, gflops)."""
+    if opt.sparsities and float(sparsity) not in map(float, opt.sparsities.split(",")):
+        return
     peer_times, my_times, ratios, rates, best = {n: [] for n in peer_calls}, [], [], [], []
     for _ in range(opt.rounds):
         for name, call in peer_calls.items():
@@ -138,7 +141,8 @@ if opt.out:
         f.write(f"# {time.strftime('%Y-%m-%d')}, commit {commit}, {os.cpu_count()} cores of {first('/proc/cpuinfo', 'model name')} "
                 f"(family {first('/proc/cpuinfo', 'cpu family')} model {first('/proc/cpuinfo', 'model')}), level {level}, "
                 f"torch {torch.__version__}, python {platform.python_version()}\n")
-        f.write(f"# python3 bench/compare.py --threads {opt.threads} --rounds {opt.rounds} --seconds {opt.seconds} --sections {opt.sections}\n")
+        f.write(f"# python3 bench/compare.py --threads {opt.threads} --rounds {opt.rounds} --seconds {opt.seconds} --sections {opt.sections}"
+                f"{' --sparsities ' + opt.sparsities if opt.sparsities else ''}\n")
         f.write("\t".join(COLUMNS) + "\n")
         for r in rows:
             f.write("\t".join(str(r[c]) for c in COLUMNS) + "\n")
