@@ -154,18 +154,18 @@ var paperBLEU = map[string]string{
 }
 
 // translate compares the methods at both sparsities, and tickets at the higher one. Below
-// four hours the network has half the width, a smaller vocabulary and no dropout, as it
+// four hours the network has half the width, a smaller vocabulary, half the beam and no dropout, as it
 // sees each pair a few times at most.
 func translate(s *study.Study, size float64) {
 	steps, width, vocabulary, batch := clamp(1500*size, 400, 20_000), 1.0, 4000, 64
 	if size < 2 {
-		steps, width, vocabulary, batch = clamp(2400*size, 600, 5000), 0.5, 2000, 32
+		steps, width, vocabulary, batch = clamp(1200*size, 400, 2500), 0.5, 2000, 32
 	}
 	base := func(t *tasks.Settings) {
 		t.Steps, t.Width, t.Vocabulary, t.Batch = steps, width, vocabulary, batch
 		t.Every, t.Distribution = max(20, steps/100), "even"
 		if width < 1 {
-			t.Rate, t.WarmUp, t.Dropout = 3e-3, steps/6, 0
+			t.Rate, t.WarmUp, t.Dropout, t.Beam = 3e-3, steps/6, 0, 2
 		}
 	}
 	g := study.Group{Key: "translate", Title: "A small Transformer on Multi30k", Task: "translate",
