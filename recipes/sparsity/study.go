@@ -154,8 +154,8 @@ var paperBLEU = map[string]string{
 }
 
 // translate compares the methods at both sparsities, and tickets at the higher one. Below
-// four hours the network has half the width, a smaller vocabulary, half the beam and no dropout, as it
-// sees each pair a few times at most.
+// four hours the network has half the width, a smaller vocabulary, half the beam and no
+// dropout, as it sees each pair a few times at most.
 func translate(s *study.Study, size float64) {
 	steps, width, vocabulary, batch := clamp(1500*size, 400, 20_000), 1.0, 4000, 64
 	if size < 2 {
