@@ -38,6 +38,7 @@ type Word struct {
 	After    Break
 	Pause    float64 // seconds of silence after it; 0 for what its break has by itself
 	Rate     float64 // factor on the speed it is spoken at; 0 for 1
+	capital  bool    // written with a large letter
 }
 
 // A Sentence is a sentence as written and as spoken.
@@ -101,6 +102,7 @@ func (o Options) read(pieces []piece) Sentence {
 	if n := len(s.Words); n > 0 {
 		s.Words[n-1].After = SentenceBreak
 	}
+	s.disambiguate()
 	return s
 }
 
@@ -219,7 +221,7 @@ func (s *Sentence) word(w string, capital bool) {
 		}
 		return
 	}
-	s.Words = append(s.Words, Word{Text: w, Phonemes: ps, Source: source})
+	s.Words = append(s.Words, Word{Text: w, Phonemes: ps, Source: source, capital: capital})
 }
 
 // letter returns the entry of a letter's name.
