@@ -127,7 +127,6 @@ var (
 	determiners = words("the a an this these those my his its our their no any some each every another such whose your one two three four five six " +
 		"seven eight nine ten first second third last next other own several many few all both more most less new old same very too high low great " +
 		"small large big public main single major early late good bad best human special local national private full")
-	owners = words("her")
 	modals = words("will would can could should shall may might must do does did don't doesn't didn't cannot can't won't wouldn't couldn't shouldn't " +
 		"let's i'll you'll he'll she'll we'll they'll it'll i'd you'd he'd she'd we'd they'd helps help helped let lets please would")
 	subjects = words("i you we they who")
@@ -140,11 +139,9 @@ var (
 		"rather soon really thus actually easily successfully already n't")
 	objects = words("the a an this these those my his her its our their him them it us me you your himself herself itself themselves each any some all " +
 		"what how whether")
-	finite     = words("is was are were has had will would can could may might must should does did")
-	pastTimes  = words("yesterday ago last was were had did when once then told asked went came wrote said gave took")
-	afterRead  = words("up out aloud")
-	toPhrases  = words("according due prior close access addition response related opposed contrary thanks devoted dedicated return reference respect")
-	infinitive = words("to")
+	finite    = words("is was are were has had will would can could may might must should does did")
+	pastTimes = words("yesterday ago last was were had did when once then told asked went came wrote said gave took")
+	toPhrases = words("according due prior close access addition response related opposed contrary thanks devoted dedicated return reference respect")
 )
 
 func adjectival(w string) bool {
@@ -187,7 +184,7 @@ func (c context) before(d int, weight float64) float64 {
 	switch {
 	case w == "" || d > 3:
 		return 0
-	case infinitive[w]:
+	case w == "to":
 		if toPhrases[c.near(-d-1)] {
 			return weight
 		}
@@ -196,7 +193,7 @@ func (c context) before(d int, weight float64) float64 {
 		return -4 * weight
 	case subjects[w] && !(third && w != "who"):
 		return -3 * weight
-	case determiners[w] || owners[w]:
+	case determiners[w] || w == "her":
 		return 3 * weight
 	case adverbs[w] || strings.HasSuffix(w, "ly"):
 		return c.before(d+1, 0.8*weight)
@@ -311,8 +308,6 @@ func init() { // the rules look words up that have rules
 			}
 			return ""
 		},
-		"row":  func(c context) string { return "" },
-		"lead": func(c context) string { return "" },
 	}
 }
 

@@ -31,7 +31,7 @@ Oslo = {UW1 S L UW0}
 		"tomato-red":          "T AH0 M AA1 T OW2 R EH1 D",
 		"Oslo":                "UW1 S L UW0",
 		"gifts":               "G IH1 F T S",
-		"nginx's gif, (gif).": "EH1 N JH AH0 N EH1 K S AH0 Z JH IH1 F JH IH1 F",
+		"nginx's gif, (gif).": "EH1 N JH AH0 N EH1 K S IH0 Z JH IH1 F JH IH1 F",
 	} {
 		s := o.Analyze(in)
 		if got := strings.Join(s.Phonemes(), " "); got != want {

@@ -34,12 +34,7 @@ func pronounce(word string) reading {
 	if ps := Lookup(bare); ps != nil {
 		return reading{ps, FromDictionary}
 	}
-	if len(bare) < 64 {
-		if ps := inflected(bare); ps != nil {
-			return reading{ps, FromParts}
-		}
-	}
-	if ps := compound(bare); ps != nil {
+	if ps := assembled(bare, Lookup); ps != nil {
 		return reading{ps, FromParts}
 	}
 	if ps := embeddedReader().Read(accents.Replace(bare)); len(ps) > 0 {
@@ -48,19 +43,30 @@ func pronounce(word string) reading {
 	return reading{nil, Unspoken}
 }
 
+// assembled pronounces a word of words that look finds, nil where it has no such parts.
+func assembled(word string, look func(string) []string) []string {
+	if len(word) > longestWord {
+		return nil
+	}
+	if ps := inflected(word, look); ps != nil {
+		return ps
+	}
+	return compound(word, look)
+}
+
 // inflected pronounces possessives, plurals, -ed and -ing of words in the dictionary.
-func inflected(w string) []string {
+func inflected(w string, look func(string) []string) []string {
 	for _, end := range []string{"'s", "s", "ed", "ing", "d", "es"} {
 		stem, ok := strings.CutSuffix(w, end)
 		if !ok || len(stem) < 2 {
 			continue
 		}
-		ps := Lookup(stem)
+		ps := look(stem)
 		if ps == nil && end == "ing" {
-			ps = Lookup(stem + "e")
+			ps = look(stem + "e")
 		}
 		if ps == nil && (end == "ing" || end == "ed") && len(stem) > 3 && stem[len(stem)-1] == stem[len(stem)-2] {
-			ps = Lookup(stem[:len(stem)-1])
+			ps = look(stem[:len(stem)-1])
 		}
 		if ps == nil || end == "es" && !hisses(ps) || end == "d" && stem[len(stem)-1] != 'e' {
 			continue
@@ -84,7 +90,7 @@ func suffix(end string, stem []string) []string {
 	case "ed", "d":
 		switch {
 		case last == "T" || last == "D":
-			return []string{"AH0", "D"}
+			return []string{"IH0", "D"}
 		case voiceless:
 			return []string{"T"}
 		}
@@ -92,21 +98,21 @@ func suffix(end string, stem []string) []string {
 	}
 	switch {
 	case hisses(stem):
-		return []string{"AH0", "Z"}
+		return []string{"IH0", "Z"}
 	case voiceless:
 		return []string{"S"}
 	}
 	return []string{"Z"}
 }
 
-// compound pronounces two words of at least three letters written as one: the second loses its
+// compound pronounces two words of at least four letters written as one: the second loses its
 // main stress to the first.
-func compound(w string) []string {
-	if len(w) < 6 || len(w) > 40 {
+func compound(w string, look func(string) []string) []string {
+	if len(w) < 8 || len(w) > 40 {
 		return nil
 	}
-	for cut := len(w) - 3; cut >= 3; cut-- {
-		a, b := Lookup(w[:cut]), Lookup(w[cut:])
+	for cut := len(w) - 4; cut >= 4; cut-- {
+		a, b := look(w[:cut]), look(w[cut:])
 		if a == nil || b == nil {
 			continue
 		}
