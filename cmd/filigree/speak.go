@@ -15,6 +15,7 @@ import (
 	"github.com/seed073b5613/filigree/audio/codecs"
 	"github.com/seed073b5613/filigree/models/speech"
 	"github.com/seed073b5613/filigree/models/speech/eats"
+	"github.com/seed073b5613/filigree/models/speech/gantts"
 	"github.com/seed073b5613/filigree/train"
 	"github.com/seed073b5613/filigree/weights"
 )
@@ -148,6 +149,14 @@ func (c *speakCommand) open() (speaker, string, error) {
 	arch := f.Metadata["architecture"]
 	if err := f.Close(); err != nil {
 		return nil, "", err
+	}
+	if arch == gantts.Arch { // a generator needs a voice that knows lengths and pitch
+		timing, err := speech.Default()
+		if err != nil {
+			return nil, "", err
+		}
+		v, err := gantts.OpenVoice(c.Voice, timing)
+		return v, gantts.Arch, err
 	}
 	if arch != eats.Arch {
 		v, err := speech.Open(c.Voice)

@@ -144,8 +144,34 @@ func (v *Voice) Say(s text.Sentence, o Options) Utterance { return v.Utter(Token
 
 // Utter speaks tokens.
 func (v *Voice) Utter(tokens []Token, o Options) Utterance {
+	u, a := v.plan(tokens, o)
+	if a == nil {
+		return u
+	}
+	t, T := v.tape, len(u.Pitch)
+	pitch := tensor.Of(v.Config.Stats.Pitch(u.Pitch), pitchRows, 1, T)
+	mel := v.Acoustic.Mel(t, a, t.Input(pitch), nil).Value
+	u.Mel = append(u.Mel, mel.Data...)
+	v.Config.Stats.restore(u.Mel)
+	rng := o.Rand
+	if rng == nil {
+		rng = rand.New(rand.NewPCG(1, 0))
+	}
+	u.Samples = v.decode(u.Mel, u.Pitch, rng)
+	return u
+}
+
+// Plan returns when tokens are spoken and at what pitch, without spectra and samples: for other
+// networks to speak.
+func (v *Voice) Plan(tokens []Token, o Options) Utterance {
+	u, _ := v.plan(tokens, o)
+	return u
+}
+
+// plan returns the times and the pitch of tokens, and their aligned features; nil for no tokens.
+func (v *Voice) plan(tokens []Token, o Options) (Utterance, *grad.Var) {
 	if len(tokens) == 0 {
-		return Utterance{}
+		return Utterance{}, nil
 	}
 	if v.tape == nil {
 		v.tape = &grad.Tape{NoGrad: true}
@@ -164,16 +190,7 @@ func (v *Voice) Utter(tokens []Token, o Options) Utterance {
 	}
 	a := grad.Interpolate(t, h, t.Input(lengths), KernelWidth, 0, T)
 	u.Pitch = v.pitch(v.Acoustic.PitchOf(t, a, nil).Value.Data)
-	pitch := tensor.Of(v.Config.Stats.Pitch(u.Pitch), pitchRows, 1, T)
-	mel := v.Acoustic.Mel(t, a, t.Input(pitch), nil).Value
-	u.Mel = append(u.Mel, mel.Data...)
-	v.Config.Stats.restore(u.Mel)
-	rng := o.Rand
-	if rng == nil {
-		rng = rand.New(rand.NewPCG(1, 0))
-	}
-	u.Samples = v.decode(u.Mel, u.Pitch, rng)
-	return u
+	return u, a
 }
 
 // Decode turns log mel spectra [80, T] and the pitch [T] in Hz into 160·T samples, which are

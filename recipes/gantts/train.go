@@ -235,7 +235,7 @@ func (r *run) save(path string) error {
 	if err != nil {
 		return err
 	}
-	return r.Generator.Save(path, map[string]string{"stats": string(stats)})
+	return r.Generator.Save(path, map[string]string{model.StatsKey: string(stats)})
 }
 
 // method returns RigL, or nothing to do for dense networks.

@@ -6,11 +6,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/seed073b5613/filigree/audio"
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/internal/parallel"
 	"github.com/seed073b5613/filigree/internal/testkit"
+	"github.com/seed073b5613/filigree/models/speech"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/tensor"
+	"github.com/seed073b5613/filigree/text"
 )
 
 func random(rng *rand.Rand, shape ...int) *tensor.Tensor {
@@ -390,5 +393,43 @@ func TestFile(t *testing.T) {
 	testkit.Close(t, "read back and folded", b, doubles(a), testkit.Pass)
 	if _, _, err := Open(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a file that is not there opens")
+	}
+}
+
+// A voice speaks as long as the timing says, as an open file or not, and refuses generators of
+// other features.
+func TestVoice(t *testing.T) {
+	spec := Spec{Features: speech.ConditionRows, Latent: 3, Stem: 4, Mu: 255, Blocks: []BlockSpec{{4, 8}, {4, 20}}}
+	g := stirred(t, spec, 9)
+	path := filepath.Join(t.TempDir(), "g.safetensors")
+	if err := g.Save(path, map[string]string{StatsKey: `{"pitch_mean":5,"pitch_spread":0.2}`}); err != nil {
+		t.Fatal(err)
+	}
+	timing, err := speech.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := OpenVoice(path, timing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := speech.Tokens(text.Analyze("Good morning."), nil)
+	plan := timing.Plan(tokens, speech.Options{})
+	u := v.Utter(tokens, speech.Options{})
+	if len(u.Samples) != 160*len(plan.Pitch) || len(u.Tokens) != len(tokens) || audio.Peak(u.Samples) == 0 {
+		t.Errorf("%d samples for %d frames", len(u.Samples), len(plan.Pitch))
+	}
+	if got := timing.Utter(tokens, speech.Options{}); len(got.Samples) != len(u.Samples) {
+		t.Errorf("the timing's own voice speaks for %d samples", len(got.Samples))
+	}
+	if u := v.Utter(nil, speech.Options{}); len(u.Samples) != 0 {
+		t.Error("nothing is spoken")
+	}
+	other := filepath.Join(t.TempDir(), "o.safetensors")
+	if err := stirred(t, tiny, 1).Save(other, map[string]string{StatsKey: `{"pitch_mean":5,"pitch_spread":0.2}`}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenVoice(other, timing); err == nil {
+		t.Error("a generator of other features speaks")
 	}
 }
