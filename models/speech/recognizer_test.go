@@ -46,7 +46,11 @@ func TestPaddingDoesNotMatter(t *testing.T) {
 			t.Fatalf("%d frames: logits %v, want %v", frames, alone.Shape, want)
 		}
 		for c := range 4 {
-			testkit.Same(t, "logits", beside.Data[(c*2+1)*24:][:T], alone.Data[c*T:(c+1)*T])
+			want := make([]float64, T)
+			for i, v := range alone.Data[c*T : (c+1)*T] {
+				want[i] = float64(v)
+			}
+			testkit.Close(t, "logits", beside.Data[(c*2+1)*24:][:T], want, testkit.Pass) // products of one column round in their own way
 		}
 	}
 }
