@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed073b5613/filigree/recipes/difficulty"
+	"github.com/seed073b5613/filigree/recipes/eats"
 	"github.com/seed073b5613/filigree/recipes/gantts"
 	"github.com/seed073b5613/filigree/recipes/rigl"
 	"github.com/seed073b5613/filigree/recipes/snap"
@@ -44,6 +45,7 @@ var studies = []struct {
 	{"difficulty", plan(difficulty.Study)},
 	{"snap", plan(snap.Study)},
 	{"gan-tts", plan(gantts.Study)},
+	{"eats", plan(eats.Study)},
 }
 
 // plan makes a function that returns a plan of one that returns some kind of it.
@@ -61,6 +63,7 @@ func (reproduceCommand) Help() string {
   filigree reproduce state-of-sparsity --full
   filigree reproduce difficulty --budget 20m          paths between solutions
   filigree reproduce gan-tts --budget 20m             who should judge speech
+  filigree reproduce eats --budget 20m                what speech learns from
 
 Runs that are done are skipped and broken ones go on, so the same command can be
 given again and again.`
