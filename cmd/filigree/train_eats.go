@@ -60,7 +60,7 @@ func (c *trainEATS) Run(ctx context.Context, io console) error {
 	if c.JSON {
 		return printJSON(io.out, r)
 	}
-	m := r.Measures
+	m := r.Spoken
 	fmt.Fprintf(io.out, "voice      %s, %.1f MB, %d of %d weights\n", show(r.Voice), float64(r.Bytes)/1e6, r.Nonzeros, r.Weights)
 	fmt.Fprintf(io.out, "speech     phone error rate %.1f %% (recordings %.1f %%), cepstra %.2f dB from recordings it never heard\n", 100*m.PER, 100*m.NaturalPER, m.MCD)
 	fmt.Fprintf(io.out, "durations  %.0f ms off, correlation %.2f, total %.3f of the recordings'\n", m.DurationRMSE, m.DurationCorrelation, m.LengthRatio)

@@ -36,19 +36,19 @@ type IO struct {
 
 // Result is what a run leaves.
 type Result struct {
-	Run      string    `json:"run"`
-	Voice    string    `json:"voice"`
-	Critics  float64   `json:"critics"` // the discriminators' mean hinge loss towards the end; 2 is chance, 0 where there are none
-	Clips    int       `json:"clips"`
-	Weights  int       `json:"weights"` // of the generator
-	Nonzeros int       `json:"nonzeros"`
-	Bytes    int64     `json:"bytes"`
-	Steps    int       `json:"steps"`
-	StepMS   float64   `json:"step_ms"`
-	Seconds  float64   `json:"seconds"`
-	Settings Settings  `json:"settings"`
-	Machine  train.Env `json:"machine"`
-	Measures           // of recordings it was not trained on
+	Run          string    `json:"run"`
+	Voice        string    `json:"voice"`
+	Critics      float64   `json:"critics"` // the discriminators' mean hinge loss towards the end; 2 is chance, 0 where there are none
+	Clips        int       `json:"clips"`
+	Weights      int       `json:"weights"` // of the generator
+	Nonzeros     int       `json:"nonzeros"`
+	Bytes        int64     `json:"bytes"`
+	Steps        int       `json:"steps"`
+	StepMS       float64   `json:"step_ms"`
+	Seconds      float64   `json:"seconds"`
+	Settings     Settings  `json:"settings"`
+	Machine      train.Env `json:"machine"`
+	voice.Spoken           // of recordings it was not trained on
 }
 
 // Metric is what trainings are compared by.
@@ -284,7 +284,7 @@ func (r *run) finish(ctx context.Context, o train.Outcome) (Result, error) {
 	if stat, err := os.Stat(res.Voice); err == nil {
 		res.Bytes = stat.Size()
 	}
-	if res.Measures, err = r.measure(ctx, len(r.corpus.Held)); err != nil {
+	if res.Spoken, err = r.measure(ctx, len(r.corpus.Held)); err != nil {
 		return res, err
 	}
 	return res, r.dir.WriteResult(res)

@@ -50,11 +50,13 @@ type comparison struct {
 // steps follow from the budget alone.
 func Study(budget time.Duration) *study.Trials {
 	minutes := budget.Minutes()
-	c := &comparison{taught: max(20, int(75*minutes)), ended: max(10, int(15*minutes))}
-	seeds := 2
 	if budget >= time.Hour {
-		seeds, c.taught, c.ended = 3, c.taught*2/3, c.ended*2/3
+		return (&comparison{taught: int(50 * minutes), ended: int(10 * minutes)}).study(3)
 	}
+	return (&comparison{taught: int(75 * minutes), ended: int(15 * minutes)}).study(2)
+}
+
+func (c *comparison) study(seeds int) *study.Trials {
 	percent := tasks.Metric{Scale: 100, Digits: 1, Unit: " %", Lower: true}
 	s := &study.Trials{Name: "eats", Title: "EATS, at laptop scale",
 		Source: "J. Donahue, S. Dieleman, M. Binkowski, E. Elsen, K. Simonyan: End-to-End Adversarial Text-to-Speech. ICLR 2021, arXiv:2006.03575",
@@ -177,7 +179,7 @@ func (c *comparison) further(ctx context.Context, _ study.Options, dir func(stri
 	}
 	listen := study.Section{Title: "Samples", Text: []string{"A sentence that was not trained on, from its text. The page in HTML has the sounds and their spectra."}}
 	first := true
-	m, err := Measure(ctx, staged, c.corpus.Held, func(one *voice.Clip, u speech.Utterance) error {
+	m, err := voice.MeasureSpoken(ctx, staged, c.corpus.Held, func(one *voice.Clip, u speech.Utterance) error {
 		if !first {
 			return nil
 		}
