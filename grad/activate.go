@@ -25,6 +25,7 @@ var (
 	sigmoidFunction = function{forward: kernel.Sigmoid, backward: kernel.SigmoidGrad}
 	relu6Function   = function{forward: kernel.ReLU6, backward: kernel.ReLU6Grad}
 	geluFunction    = function{forward: kernel.GELU, backward: kernel.GELUGrad, ofInput: true}
+	expFunction     = function{forward: kernel.Exp, backward: expGrad}
 	siluFunction    = function{forward: kernel.SiLU, backward: kernel.SiLUGrad, ofInput: true}
 )
 
@@ -60,6 +61,17 @@ func ReLU6(t *Tape, x *Var) *Var { return relu6Function.apply(t, x) }
 
 // GELU returns the Gaussian error linear unit in its tanh form: see [kernel.GELU].
 func GELU(t *Tape, x *Var) *Var { return geluFunction.apply(t, x) }
+
+// Exp returns e^x.
+func Exp(t *Tape, x *Var) *Var { return expFunction.apply(t, x) }
+
+func expGrad(acc bool, dx, dy, y []float32) {
+	if acc {
+		kernel.MulAdd(dx, dy, y)
+	} else {
+		kernel.Mul(dx, dy, y)
+	}
+}
 
 // SiLU returns x/(1 + e^-x).
 func SiLU(t *Tape, x *Var) *Var { return siluFunction.apply(t, x) }

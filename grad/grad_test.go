@@ -283,6 +283,10 @@ var opCases = []opCase{
 	distanceCase(func(t *Tape, x *Var, _, weight []float32) *Var {
 		return Hinge(t, x, []float32{1, -1, 1, -1, -1, 1, 1, 1, -1, 1, 1, -1}, weight)
 	}, nil),
+	unaryCase(Exp),
+	{"layerNorm", [][]int{{5, 2, 3}}, plain(func(t *Tape, in []*Var) *Var { // a frozen one
+		return LayerNorm(t, in[0], []float32{1, 2, -1, 0.5, 1}, make([]float32, 5), nil, nil, 1e-2)
+	})},
 }
 
 func TestGradients(t *testing.T) {

@@ -160,7 +160,7 @@ type layerNorm struct {
 
 // LayerNorm normalises each column of x [C, ...] by its mean and deviation over the C
 // features, times gamma plus beta (Ba, Kiros and Hinton 2016). The gradients of gamma and
-// beta are added to dgamma and dbeta.
+// beta are added to dgamma and dbeta, where those are not nil.
 func LayerNorm(t *Tape, x *Var, gamma, beta, dgamma, dbeta []float32, eps float32) *Var {
 	c, n := x.Value.Rows(), x.Value.Cols()
 	if len(gamma) != c || len(beta) != c {
@@ -169,7 +169,7 @@ func LayerNorm(t *Tape, x *Var, gamma, beta, dgamma, dbeta []float32, eps float3
 	out := t.newLike(c, x)
 	mean, invstd := t.buffer(n), t.buffer(n)
 	kernel.LayerNormColumns(c, n, x.Value.Data, gamma, beta, eps, out.Value.Data, mean, invstd)
-	if t.Training() {
+	if t.Training() && (x.wanted || dgamma != nil) {
 		out.wanted = true
 		*next[layerNorm](t) = layerNorm{x, out, gamma, dgamma, dbeta, mean, invstd}
 	}
@@ -184,6 +184,14 @@ func (o *layerNorm) back(t *Tape) {
 		dx = t.grab(len(o.x.Value.Data))
 		defer t.give(dx)
 	}
+	dgamma, dbeta := o.dgamma, o.dbeta
+	if dgamma == nil { // a frozen norm
+		dgamma, dbeta = t.grab(len(o.gamma)), t.grab(len(o.gamma))
+		clear(dgamma)
+		clear(dbeta)
+		defer t.give(dgamma)
+		defer t.give(dbeta)
+	}
 	kernel.LayerNormColumnsGrad(o.x.Value.Rows(), o.x.Value.Cols(), o.x.Value.Data, o.gamma, o.mean, o.invstd,
-		o.out.Grad.Data, acc, dx, o.dgamma, o.dbeta)
+		o.out.Grad.Data, acc, dx, dgamma, dbeta)
 }

@@ -68,15 +68,14 @@ const loudest = 6
 
 // Wave returns waveforms [1, B, 160·T] of log mel spectra [80, B, T] with their pitch: rows
 // of [Acoustic.Mel], and the excitation at it. stats are those of the spectra.
-func (d *Decoder) Wave(t *grad.Tape, mel, pitch *tensor.Tensor, e Excitation, stats *Stats) *grad.Var {
-	shape := []int{headBins, mel.Shape[1], mel.Shape[2]}
-	normal := tensor.Of(stats.Normalize(mel.Data), mel.Shape...)
-	x := grad.Add(t, d.Stem.Forward(t, t.Input(normal)), d.FromF0.Forward(t, t.Input(pitch)))
+func (d *Decoder) Wave(t *grad.Tape, mel *grad.Var, pitch *tensor.Tensor, e Excitation, stats *Stats) *grad.Var {
+	shape := []int{headBins, mel.Value.Shape[1], mel.Value.Shape[2]}
+	x := grad.Add(t, d.Stem.Forward(t, stats.Normal(t, mel)), d.FromF0.Forward(t, t.Input(pitch)))
 	x = d.First.Forward(t, grad.Add(t, x, d.Pulses.Forward(t, t.Input(tensor.Of(e.Log, shape...)))))
 	for _, b := range d.Blocks {
 		x = b.forward(t, x, nil)
 	}
 	y := d.Out.Forward(t, d.Norm.Forward(t, x))
-	magnitude := grad.Add(t, grad.Rows(t, y, 0, headBins), t.Input(tensor.Of(prior(mel.Data), shape...)))
+	magnitude := grad.Add(t, grad.Rows(t, y, 0, headBins), prior(t, mel))
 	return grad.InverseSTFT(t, magnitude, grad.Rows(t, y, headBins, 2*headBins), e.Cos, e.Sin, headFrames, loudest)
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/seed073b5613/filigree/audio"
+	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/kernel"
 )
 
@@ -99,18 +100,14 @@ var spread, shift = func() ([]float32, []float32) {
 	return m, shift
 }()
 
-// prior returns the log magnitudes [321, n] that log mel spectra [80, n] suggest.
-func prior(mel []float32) []float32 {
-	n := len(mel) / MelBands
-	x := make([]float32, len(mel))
-	for b := range MelBands {
-		for i, v := range mel[b*n : (b+1)*n] {
-			x[b*n+i] = v + shift[b]
-		}
-	}
-	out := make([]float32, headBins*n)
-	if n > 0 {
-		kernel.GEMM(false, false, headBins, n, MelBands, 1, spread, MelBands, x, n, 0, out, n)
-	}
+// floorOf [321] is what zero log mel spectra suggest.
+var floorOf = func() []float32 {
+	out := make([]float32, headBins)
+	kernel.GEMM(false, false, headBins, 1, MelBands, 1, spread, MelBands, shift, 1, 0, out, 1)
 	return out
+}()
+
+// prior returns the log magnitudes [321, ...] that log mel spectra [80, ...] suggest.
+func prior(t *grad.Tape, mel *grad.Var) *grad.Var {
+	return grad.Linear(t, mel, &grad.Weight{M: headBins, K: MelBands, Dense: spread}, floorOf, nil)
 }

@@ -11,8 +11,10 @@ import (
 	"testing"
 
 	"github.com/seed073b5613/filigree/audio"
+	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/prune"
+	"github.com/seed073b5613/filigree/tensor"
 	"github.com/seed073b5613/filigree/text"
 	"github.com/seed073b5613/filigree/weights"
 )
@@ -211,7 +213,7 @@ func TestPrior(t *testing.T) {
 	}
 	mel := audio.VoiceMel().Of(x)
 	T := len(mel) / MelBands
-	logs := prior(mel)
+	logs := prior(nil, &grad.Var{Value: tensor.Of(mel, MelBands, len(mel)/MelBands)}).Value.Data
 	// A window of 40 ms has a power of 240; the mean magnitude is √(π/4) of its root.
 	want := math.Log(0.1 * math.Sqrt(240*math.Pi/4))
 	for _, k := range []int{4, 40, 160, 300} {

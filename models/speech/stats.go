@@ -1,6 +1,10 @@
 package speech
 
-import "math"
+import (
+	"math"
+
+	"github.com/seed073b5613/filigree/grad"
+)
 
 // Stats are averages of a voice's recordings, by which its networks' inputs and outputs
 // are scaled, and constants found after training.
@@ -27,6 +31,25 @@ func (s *Stats) Normalize(mel []float32) []float32 {
 		}
 	}
 	return out
+}
+
+// Normal is [Stats.Normalize] for log mel spectra [80, B, T] on the tape.
+func (s *Stats) Normal(t *grad.Tape, mel *grad.Var) *grad.Var {
+	return s.affine(t, mel, 1/s.MelDeviation, func(mean float64) float64 { return -mean / s.MelDeviation })
+}
+
+// Natural undoes Normal.
+func (s *Stats) Natural(t *grad.Tape, normal *grad.Var) *grad.Var {
+	return s.affine(t, normal, s.MelDeviation, func(mean float64) float64 { return mean })
+}
+
+func (s *Stats) affine(t *grad.Tape, x *grad.Var, scale float64, shift func(mean float64) float64) *grad.Var {
+	B := x.Value.Shape[1]
+	shifts := make([]float32, MelBands*B)
+	for i := range shifts {
+		shifts[i] = float32(shift(float64(s.MelMean[i/B])))
+	}
+	return grad.ScaleShift(t, x, float32(scale), shifts)
 }
 
 // restore undoes Normalize, in place.

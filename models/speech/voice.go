@@ -206,7 +206,7 @@ func (v *Voice) Decode(mel, hz []float32, rng *rand.Rand) []float32 {
 func (v *Voice) decode(mel, hz []float32, rng *rand.Rand) []float32 {
 	T := len(hz)
 	pitch := tensor.Of(v.Config.Stats.Pitch(hz), pitchRows, 1, T)
-	return v.Decoder.Wave(v.tape, tensor.Of(mel, MelBands, 1, T), pitch, Excite(hz, 1, T, rng), &v.Config.Stats).Value.Data
+	return v.Decoder.Wave(v.tape, v.tape.Input(tensor.Of(mel, MelBands, 1, T)), pitch, Excite(hz, 1, T, rng), &v.Config.Stats).Value.Data
 }
 
 // Follow is what the acoustic model makes of tokens with given lengths in frames and pitch

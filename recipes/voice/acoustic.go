@@ -105,7 +105,8 @@ type clipSource struct {
 	size  int
 	pcg   *rand.PCG
 
-	order []int // batches left of this round, by the index of their first clip
+	order []int   // batches left of this round, by the index of their first clip
+	drawn []*Clip // those of batch
 	batch *utterances
 	dummy *tensor.Tensor
 }
@@ -131,7 +132,8 @@ func (s *clipSource) Next() (*tensor.Tensor, []int32) {
 	}
 	at := s.order[len(s.order)-1]
 	s.order = s.order[:len(s.order)-1]
-	s.batch = newUtterances(s.clips[at:at+s.size], s.stats)
+	s.drawn = s.clips[at : at+s.size]
+	s.batch = newUtterances(s.drawn, s.stats)
 	return s.dummy, nil
 }
 

@@ -13,6 +13,8 @@ import (
 
 var errRange = errors.New("voice: a checkpoint's position is out of range: the recordings have changed")
 
+var errShort = errors.New("voice: all recordings are shorter than 0.72 s")
+
 // Crops the decoder is trained on: frames that are judged, and those around them that
 // give the judged ones their surroundings.
 const (
@@ -56,7 +58,7 @@ func newCropSource(clips []*Clip, stats *speech.Stats, size int, pcg *rand.PCG) 
 		}
 	}
 	if len(s.clips) == 0 {
-		return nil, errors.New("voice: all recordings are shorter than 0.72 s")
+		return nil, errShort
 	}
 	return s, nil
 }
@@ -105,7 +107,7 @@ func (n *decoderNet) Forward(t *grad.Tape, _ *grad.Var) *grad.Var {
 // [1, B, 160·64].
 func (n *decoderNet) judged(t *grad.Tape) (x, y *grad.Var) {
 	b := n.source.batch
-	x = n.Wave(t, b.mel, b.pitch, b.e, n.source.stats)
+	x = n.Wave(t, t.Input(b.mel), b.pitch, b.e, n.source.stats)
 	starts := make([]int, n.source.size)
 	for i := range starts {
 		starts[i] = cropEdge * speech.Hop

@@ -32,7 +32,7 @@ type Settings struct {
 	Data          string        `json:"data" placeholder:"DIR" help:"Folder with metadata.csv and wavs, as LJ Speech has them."`
 	Name          string        `json:"name,omitempty" help:"Name of the voice."`
 	Budget        time.Duration `json:"budget" help:"Time the training may take: 15m, 1h, 3h."`
-	Stage         string        `json:"stage" help:"Part of the work: all, acoustic (phonemes to spectra), decoder (spectra to sound), adversarial (the decoder goes on against discriminators; not part of all), or voice (put the best so far in one file)."`
+	Stage         string        `json:"stage" help:"Part of the work: all, acoustic (phonemes to spectra), decoder (spectra to sound), adversarial (the decoder goes on against discriminators) and joint (both go on together with the voice's own lengths), which are no part of all, or voice (put the best so far in one file)."`
 	Critics       string        `json:"critics,omitempty" help:"Who judges in the adversarial stage: all (ten window discriminators and one of spectrograms), or none (the same training without, to compare with)."`
 	Sparsity      float64       `json:"sparsity" help:"Share of the weights of large layers that do not exist."`
 	Block         string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
@@ -51,8 +51,8 @@ func (s *Settings) Validate() error {
 	switch {
 	case s.Data == "":
 		return errors.New("--data: name the folder of the recordings")
-	case !slices.Contains([]string{"all", "acoustic", "decoder", "adversarial", "voice"}, s.Stage):
-		return fmt.Errorf("--stage %s: not one of all, acoustic, decoder, adversarial, voice", s.Stage)
+	case !slices.Contains([]string{"all", "acoustic", "decoder", "adversarial", "joint", "voice"}, s.Stage):
+		return fmt.Errorf("--stage %s: not one of all, acoustic, decoder, adversarial, joint, voice", s.Stage)
 	case s.Critics != "all" && s.Critics != "none":
 		return fmt.Errorf("--critics %s: neither all nor none", s.Critics)
 	case s.Budget < time.Minute || s.Budget > 1000*time.Hour:
@@ -109,6 +109,7 @@ const (
 	streamCalibration
 	streamAdversarial
 	streamCritics
+	streamJoint
 )
 
 const (
@@ -157,6 +158,11 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 	}
 	if s.Stage == "adversarial" {
 		if err := r.adversarial(ctx); err != nil {
+			return Result{Run: out.Dir}, err
+		}
+	}
+	if s.Stage == "joint" {
+		if err := r.joint(ctx); err != nil {
 			return Result{Run: out.Dir}, err
 		}
 	}
@@ -338,15 +344,24 @@ func (r *run) gather() error {
 	if v, err := speech.Open(start); err == nil {
 		r.voice = v
 	}
-	for _, name := range []string{"acoustic", "decoder", "adversarial"} {
-		path, err := r.part(name)
+	for _, stage := range []struct {
+		name              string
+		acoustic, decoder bool // what it trains
+		needed            bool
+	}{{"acoustic", true, false, true}, {"decoder", false, true, true}, {"adversarial", false, true, false}, {"joint", true, true, false}} {
+		path, err := r.part(stage.name)
 		switch {
-		case err == nil:
-			if err := r.voice.LoadPart(path, name != "acoustic"); err != nil {
-				return err
-			}
-		case name != "adversarial" && !exists(start):
+		case err != nil && stage.needed && !exists(start):
 			return err
+		case err != nil:
+			continue
+		}
+		for decoder, trained := range map[bool]bool{false: stage.acoustic, true: stage.decoder} {
+			if trained {
+				if err := r.voice.LoadPart(path, decoder); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
