@@ -55,6 +55,7 @@ type Batches struct {
 	start  []byte // state of pcg before this pass was shuffled
 	order  []int32
 	at     int // images of this pass used
+	lo, hi int // part of each batch that is made
 	writer batchWriter
 }
 
@@ -65,9 +66,15 @@ func (m *Images) Batches(o Options, pcg *rand.PCG) *Batches {
 	if o.Size < 1 || o.Size > m.Len() {
 		panic(fmt.Sprintf("data: Batches: batch of %d of %d images", o.Size, m.Len()))
 	}
-	b := &Batches{images: m, o: o, pcg: pcg, order: make([]int32, m.Len())}
+	b := &Batches{images: m, o: o, pcg: pcg, order: make([]int32, m.Len()), hi: o.Size}
 	b.shuffle()
 	return b
+}
+
+// Share makes Next return only the part of each batch that is the rank's of so many that
+// share it. Which batches there are stays the same.
+func (b *Batches) Share(rank, ranks int) {
+	b.lo, b.hi = rank*b.o.Size/ranks, (rank+1)*b.o.Size/ranks
 }
 
 // PerEpoch returns the number of batches of one pass.
@@ -89,7 +96,7 @@ func (b *Batches) Next() (x *tensor.Tensor, labels []int32) {
 		b.shuffle()
 	}
 	rng := rand.New(b.pcg)
-	x, labels = b.writer.begin(b.images, b.o, b.o.Size)
+	x, labels = b.writer.begin(b.images, b.o, b.hi-b.lo)
 	for j, i := range b.order[b.at : b.at+b.o.Size] {
 		var v view
 		if b.o.Shift > 0 {
@@ -98,7 +105,9 @@ func (b *Batches) Next() (x *tensor.Tensor, labels []int32) {
 		if b.o.Mirror {
 			v.mirror = rng.IntN(2) == 1
 		}
-		b.writer.put(j, int(i), v)
+		if j >= b.lo && j < b.hi {
+			b.writer.put(j-b.lo, int(i), v)
+		}
 	}
 	b.writer.flush()
 	b.at += b.o.Size

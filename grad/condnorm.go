@@ -115,7 +115,7 @@ func (o *condNorm) back(t *Tape) {
 	dgain, dshift := t.grab(C*B), t.grab(C*B)
 	clear(dgain)
 	clear(dshift)
-	kernel.BatchNormBackward(C*B, T, x, y, dy, o.mean, o.invstd, o.scale, o.n.ReLU, false, nil, dgain, dshift)
+	kernel.BatchNormBackward(C*B, T, x, y, dy, o.mean, o.invstd, o.scale, o.n.ReLU, false, nil, dgain, dshift, nil)
 	if dx, acc := t.GradOf(o.x); dx != nil {
 		o.inputGrad(t, C, B, T, dgain, dshift, dx, acc)
 	}

@@ -2,6 +2,7 @@ package grad
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/seed073b5613/filigree/kernel"
 )
@@ -14,6 +15,11 @@ type Norm struct {
 	Momentum      float32   // share of a batch in the running statistics
 	Eps           float32
 	ReLU          bool // max(·, 0) of the result
+
+	// Join, where not nil, adds up numbers over all processes that train together, the number
+	// of columns first: the statistics are then those of all columns. gradients says that they
+	// are sums of gradients of this process's loss.
+	Join func(sums []float64, gradients bool)
 }
 
 type batchNorm struct {
@@ -36,7 +42,8 @@ func BatchNorm(t *Tape, x *Var, n *Norm) *Var {
 	if t.Training() {
 		variance := t.buffer(m)
 		kernel.BatchNormStats(m, cols, x.Value.Data, mean, variance, invstd, n.Eps)
-		bessel := float32(cols) / float32(max(cols-1, 1))
+		columns := n.join(cols, mean, variance, invstd)
+		bessel := float32(columns / max(columns-1, 1))
 		for i := range m {
 			n.Mean[i] += n.Momentum * (mean[i] - n.Mean[i])
 			n.Var[i] += n.Momentum * (variance[i]*bessel - n.Var[i])
@@ -57,11 +64,35 @@ func BatchNorm(t *Tape, x *Var, n *Norm) *Var {
 	return out
 }
 
+// join turns the statistics of the columns here into those of all, and returns their number.
+func (n *Norm) join(cols int, mean, variance, invstd []float32) float64 {
+	if n.Join == nil {
+		return float64(cols)
+	}
+	all := make([]float64, 1, 2*len(mean)+1)
+	all[0] = float64(cols)
+	for i, m := range mean {
+		mu := float64(m)
+		all = append(all, mu*all[0], (float64(variance[i])+mu*mu)*float64(cols))
+	}
+	n.Join(all, false)
+	for i := range mean {
+		mu := all[1+2*i] / all[0]
+		v := max(all[2+2*i]/all[0]-mu*mu, 0)
+		mean[i], variance[i], invstd[i] = float32(mu), float32(v), float32(1/math.Sqrt(v+float64(n.Eps)))
+	}
+	return all[0]
+}
+
 func (o *batchNorm) outs() *Var { return o.out }
 
 func (o *batchNorm) back(t *Tape) {
 	dx, acc := t.GradOf(o.x)
 	x := o.x.Value
+	var join func(sums []float64)
+	if o.n.Join != nil {
+		join = func(sums []float64) { o.n.Join(sums, true) }
+	}
 	kernel.BatchNormBackward(x.Rows(), x.Cols(), x.Data, o.out.Value.Data, o.out.Grad.Data, o.mean, o.invstd,
-		o.n.Gamma, o.n.ReLU, acc, dx, o.n.DGamma, o.n.DBeta)
+		o.n.Gamma, o.n.ReLU, acc, dx, o.n.DGamma, o.n.DBeta, join)
 }

@@ -83,7 +83,7 @@ func (o *spectral) back(t *Tape) {
 		for i := range one {
 			one[i] = 1
 		}
-		kernel.BatchNormBackward(M, N, z, z, dy, zero, one, one, false, false, nil, products, sums)
+		kernel.BatchNormBackward(M, N, z, z, dy, zero, one, one, false, false, nil, products, sums, nil)
 		if o.dbias != nil {
 			kernel.AddTo(o.dbias, sums)
 		}

@@ -159,7 +159,9 @@ func BatchNormForward(M, N int, X, scale, shift []float32, relu bool, Y []float3
 // BatchNormBackward computes the gradients of Y = gamma·(X - mean)·invstd + beta, under a
 // ReLU where relu is true, with the statistics taken over the N columns of X: dX, added
 // where acc is true and left out where dX is nil, and dGamma and dBeta, which are added to.
-func BatchNormBackward(M, N int, X, Y, dY, mean, invstd, gamma []float32, relu, acc bool, dX, dGamma, dBeta []float32) {
+// Where the statistics are those of more columns than X has, join, else nil, is handed N, the
+// M sums over X that dX depends on and as many products, and turns them into those of all.
+func BatchNormBackward(M, N int, X, Y, dY, mean, invstd, gamma []float32, relu, acc bool, dX, dGamma, dBeta []float32, join func(sums []float64)) {
 	t := normTasks.Get().(*normTask)
 	t.op, t.N, t.x, t.y, t.dy, t.relu = normGradSums, N, X[:M*N], Y[:M*N], dY[:M*N], relu
 	t.scale = mean
@@ -169,17 +171,34 @@ func BatchNormBackward(M, N int, X, Y, dY, mean, invstd, gamma []float32, relu, 
 		factors[i] = resize(factors[i], M)
 	}
 	for m := range M {
+		sum, product := t.sums(m)
+		dBeta[m] += float32(sum)
+		dGamma[m] += float32(product * float64(invstd[m]))
+	}
+	var all []float64
+	columns := float64(N)
+	if join != nil {
+		all = make([]float64, 1, 2*M+1)
+		all[0] = columns
+		for m := range M {
+			sum, product := t.sums(m)
+			all = append(all, sum, product)
+		}
+		join(all)
+		columns = all[0]
+	}
+	for m := range M {
 		// With g = dY under the ReLU and h = (X - mean)·invstd:
 		// dX = gamma·invstd·(g - mean(g) - h·mean(g·h)).
 		sum, product := t.sums(m)
+		if join != nil {
+			sum, product = all[1+2*m], all[2+2*m]
+		}
 		inv, mu := float64(invstd[m]), float64(mean[m])
-		dot := product * inv
-		dBeta[m] += float32(sum)
-		dGamma[m] += float32(dot)
 		a := float64(gamma[m]) * inv
-		b := -a * dot * inv / float64(N)
+		b := -a * product * inv * inv / columns
 		factors[0][m], factors[1][m] = float32(a), float32(b)
-		factors[2][m] = float32(-a*sum/float64(N) - b*mu)
+		factors[2][m] = float32(-a*sum/columns - b*mu)
 	}
 	if dX != nil {
 		t.op, t.dx, t.acc = normGradX, dX[:M*N], acc

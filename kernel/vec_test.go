@@ -198,7 +198,7 @@ func testBatchNorm(t *testing.T, M, N int, relu bool) {
 		shift[m] = beta[m] - mean[m]*scale[m]
 	}
 	BatchNormForward(M, N, X, scale, shift, relu, Y)
-	BatchNormBackward(M, N, X, Y, dY, mean, invstd, gamma, relu, true, dX, dGamma, dBeta)
+	BatchNormBackward(M, N, X, Y, dY, mean, invstd, gamma, relu, true, dX, dGamma, dBeta, nil)
 	for m := range M {
 		row := func(x []float32) []float32 { return x[m*N : (m+1)*N] }
 		mu, s2 := 0.0, 0.0

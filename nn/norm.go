@@ -15,6 +15,8 @@ type BatchNorm struct {
 	Eps         float32
 	ReLU        bool
 
+	Join func(sums []float64, gradients bool) // adds up numbers over all processes that train together: see [grad.Norm]; nil for one
+
 	state grad.Norm
 }
 
@@ -32,7 +34,7 @@ func NewBatchNorm(M int, relu bool) *BatchNorm {
 // Forward returns y, of the shape of x [M, ...].
 func (l *BatchNorm) Forward(t *grad.Tape, x *grad.Var) *grad.Var {
 	l.state = grad.Norm{Gamma: l.Gamma.Values(), Beta: l.Beta.Values(), DGamma: l.Gamma.gradFor(t), DBeta: l.Beta.gradFor(t),
-		Mean: l.Mean.Data, Var: l.Var.Data, Momentum: l.Momentum, Eps: l.Eps, ReLU: l.ReLU}
+		Mean: l.Mean.Data, Var: l.Var.Data, Momentum: l.Momentum, Eps: l.Eps, ReLU: l.ReLU, Join: l.Join}
 	return grad.BatchNorm(t, x, &l.state)
 }
 

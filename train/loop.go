@@ -15,6 +15,7 @@ import (
 	"github.com/seed073b5613/filigree/optim"
 	"github.com/seed073b5613/filigree/prune"
 	"github.com/seed073b5613/filigree/tensor"
+	"github.com/seed073b5613/filigree/train/comm"
 )
 
 // Source yields training batches without end. Its binary form is its position:
@@ -27,6 +28,9 @@ type Source interface {
 	encoding.BinaryMarshaler
 	encoding.BinaryUnmarshaler
 }
+
+// A Sharer is a source that can make the part of its batches only that is a process's.
+type Sharer interface{ Share(rank, ranks int) }
 
 // Scores are the outcome of an evaluation.
 type Scores struct {
@@ -77,6 +81,12 @@ type Loop struct {
 	Clip    float64        // highest norm of the gradient, 0 for no limit
 	Steps   int            // optimizer steps to take
 
+	// Group is the processes of the training, nil for one. Each draws the same batches; Share
+	// cuts out this one's part and says how much it counts; nil for [Columns]. What the loop
+	// keeps, logs and evaluates is up to the caller: one process is to have a Dir.
+	Group comm.Group
+	Share func(x *tensor.Tensor, labels []int32, rank, ranks int) (*tensor.Tensor, []int32, float32)
+
 	// Replica makes another network of the same shape, whose random layers draw from random:
 	// for methods that try several at a time.
 	Replica func(random *rand.PCG) (nn.Layer, error)
@@ -93,6 +103,7 @@ type Loop struct {
 	params  []*nn.Param
 	buffers []*nn.Buffer
 	members *population
+	shared  *shared // where the group has more than one process
 	tape    *grad.Tape
 	state   Checkpoint
 	seen    progress
@@ -160,7 +171,7 @@ func (l *Loop) Run(ctx context.Context, resume *Checkpoint) (Outcome, error) {
 		if l.state.Step >= l.Steps {
 			break
 		}
-		if err := l.step(); err != nil {
+		if err := l.step(ctx); err != nil {
 			return l.outcome(), err
 		}
 	}
@@ -198,6 +209,7 @@ func (l *Loop) begin(resume *Checkpoint) error {
 			return err
 		}
 	}
+	l.share()
 	if resume == nil {
 		return l.openLogs(nil)
 	}
@@ -239,7 +251,7 @@ func (l *Loop) between(ctx context.Context) error {
 			return err
 		}
 	}
-	if ctx.Err() != nil && !end {
+	if stop := ctx.Err() != nil; !end && (l.shared == nil && stop || l.shared != nil && l.shared.stop) {
 		return l.interrupt()
 	}
 	return nil
@@ -290,7 +302,7 @@ func (l *Loop) interrupt() error {
 // step uses one batch: for a topology update or for an optimizer step, or both. A batch of
 // which every label is ignored goes through the network, for the sake of learners that remember
 // it, and changes nothing.
-func (l *Loop) step() error {
+func (l *Loop) step(ctx context.Context) error {
 	x, labels := l.Data.Next()
 	if f, ok := l.Data.(interface{ Err() error }); ok && f.Err() != nil {
 		return fmt.Errorf("train: step %d: %w", l.state.Step, f.Err())
@@ -309,8 +321,11 @@ func (l *Loop) step() error {
 			p.Prepare(l.state.Step, l.Weights)
 		}
 	}
-	loss := l.backward(x, labels)
+	loss := l.backward(ctx, x, labels)
 	l.state.Batches++
+	if l.shared != nil && l.shared.err != nil {
+		return l.lost()
+	}
 	if !finite(loss) {
 		return l.nonFinite(loss)
 	}
@@ -336,9 +351,17 @@ func (l *Loop) step() error {
 }
 
 // backward runs the network forward and backward and returns the loss.
-func (l *Loop) backward(x *tensor.Tensor, labels []int32) float64 {
-	if l.members != nil && l.members.method.Members(l.state.Step) > 0 {
-		return l.members.backward(x, labels)
+func (l *Loop) backward(ctx context.Context, x *tensor.Tensor, labels []int32) float64 {
+	if l.members != nil {
+		if l.shared != nil {
+			l.shared.asked(ctx)
+		}
+		if l.members.method.Members(l.state.Step) > 0 {
+			return l.members.backward(x, labels)
+		}
+	} else if l.shared != nil {
+		x, labels = l.cut(x, labels)
+		l.shared.collect(l.Weights)
 	}
 	l.tape.Reset()
 	nn.ZeroGrads(l.params)
@@ -348,10 +371,28 @@ func (l *Loop) backward(x *tensor.Tensor, labels []int32) float64 {
 	}
 	loss := l.Loss(l.tape, l.Net.Forward(l.tape, l.tape.Input(x)), labels)
 	l.tape.Backward(loss)
+	value := float64(loss.Value.Data[0])
+	if l.shared != nil && l.members == nil {
+		value = l.shared.join(ctx, value)
+	}
 	if ok {
 		random.Gather(l.state.Step, l.Weights)
 	}
-	return float64(loss.Value.Data[0])
+	return value
+}
+
+// cut leaves this process's share of a batch.
+func (l *Loop) cut(x *tensor.Tensor, labels []int32) (*tensor.Tensor, []int32) {
+	if _, ok := l.Data.(Sharer); ok {
+		l.shared.weight = weightOf(labels)
+		return x, labels
+	}
+	share := l.Share
+	if share == nil {
+		share = Columns
+	}
+	x, labels, l.shared.weight = share(x, labels, l.Group.Rank(), l.Group.Size())
+	return x, labels
 }
 
 // finish lets a method decide on the topology once all steps are done.

@@ -43,6 +43,11 @@ func (l *Loop) newPopulation(method prune.Population, n int) (*population, error
 		return nil, fmt.Errorf("train: %T tries several networks at a time, and this training has one only", method)
 	}
 	p := &population{loop: l, method: method, members: make([]member, n), hi: n, losses: make([]float64, n), tapes: make(chan *grad.Tape, n)}
+	if g := l.Group; g != nil {
+		if p.lo, p.hi = g.Rank()*n/g.Size(), (g.Rank()+1)*n/g.Size(); n%g.Size() != 0 {
+			return nil, fmt.Errorf("train: a population of %d cannot be shared by %d processes", n, g.Size())
+		}
+	}
 	for k := p.lo; k < p.hi; k++ {
 		m := &p.members[k]
 		m.random = &rand.PCG{}
@@ -87,7 +92,12 @@ func (p *population) backward(x *tensor.Tensor, labels []int32) float64 {
 	p.x, p.labels = x, labels
 	clear(p.losses)
 	parallel.Do(p.hi-p.lo, p)
-	p.method.Judge(l.state.Step, l.params, p.losses, p.lo, p.hi, nil)
+	var sum func([]float32)
+	if l.shared != nil {
+		sum = l.shared.sum
+		l.shared.sum64(p.losses) // each has those of its own members, and zeros
+	}
+	p.method.Judge(l.state.Step, l.params, p.losses, p.lo, p.hi, sum)
 	if p.method.Gradients() {
 		for i, q := range l.params {
 			q.NeedGrad()
@@ -112,6 +122,9 @@ func (p *population) mean(dst []float32, add func(dst []float32, m *member)) {
 			add(dst, &p.members[k])
 		}
 	})
+	if s := p.loop.shared; s != nil {
+		s.sum(dst)
+	}
 	kernel.Scale(1/float32(n), dst, dst)
 }
 
