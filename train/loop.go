@@ -310,7 +310,7 @@ func (l *Loop) step(ctx context.Context) error {
 	start := time.Now()
 	idle := len(labels) > 0 && !slices.ContainsFunc(labels, func(label int32) bool { return label != grad.Ignored })
 	if idle {
-		l.backward(x, labels)
+		l.backward(ctx, x, labels)
 		l.state.Batches++
 		l.state.Step++
 		l.report(Event{Kind: Stepped, Loss: math.NaN()})

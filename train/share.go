@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/kernel"
@@ -113,7 +114,7 @@ func (s *shared) join(ctx context.Context, loss float64) float64 {
 	}
 	kernel.Scale(own, s.flat[3:], s.flat[3:])
 	s.sum(s.flat)
-	total := s.flat[0]
+	total := max(s.flat[0], math.SmallestNonzeroFloat32) // none of an idle batch
 	s.stop = s.flat[2] > 0
 	g := s.flat[3:]
 	kernel.Scale(1/total, g, g)

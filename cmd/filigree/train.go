@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"text/tabwriter"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/seed073b5613/filigree/internal/parallel"
 	"github.com/seed073b5613/filigree/recipes/eats"
@@ -16,6 +19,7 @@ import (
 	"github.com/seed073b5613/filigree/recipes/vocoder"
 	"github.com/seed073b5613/filigree/recipes/voice"
 	"github.com/seed073b5613/filigree/train"
+	"github.com/seed073b5613/filigree/train/comm"
 )
 
 type trainCommand struct {
@@ -58,7 +62,17 @@ func (trainCommand) Help() string {
   filigree train mnist --data data/mnist --method rigl --sparsity 0.98
   filigree train cifar10 --data data/cifar10 --sparsity 0.9 --run runs/wrn
   filigree train images --data imagenet --arch mobilenet-v1 --size 128 --sparsity 0.9
-  filigree train --resume runs/wrn                   go on where a run stopped`
+  filigree train --resume runs/wrn                   go on where a run stopped
+  mpirun -n 2 filigree train mnist --data data/mnist by two processes (docs/mpi.md)`
+}
+
+// AfterApply refuses to let several processes do one after the other what only one can.
+func (trainCommand) AfterApply(c *kong.Context) error {
+	size, launcher := comm.Launched()
+	if node := c.Selected(); size > 1 && node != nil && node.Target.Type() != reflect.TypeFor[trainTask]() && node.Target.Type() != reflect.TypeFor[trainNames]() {
+		return fmt.Errorf("%s started %d processes: train %s runs in one", launcher, size, node.Name)
+	}
+	return nil
 }
 
 type trainTask struct {
@@ -107,9 +121,36 @@ func (t *trainTask) Validate() error {
 // Run trains.
 func (t *trainTask) Run(ctx context.Context, io console) error {
 	setThreads(t.Threads)
+	return joined(ctx, io, t.JSON, func(out tasks.IO) (tasks.Result, error) {
+		out.Dir = t.RunDir
+		return tasks.Run(ctx, t.name, t.Settings, out)
+	})
+}
+
+// joined trains as one of the processes that mpirun started, or alone. Only the first prints.
+func joined(ctx context.Context, io console, asJSON bool, run func(out tasks.IO) (tasks.Result, error)) error {
+	group, err := comm.World(ctx)
+	if err != nil {
+		return err
+	}
+	out := tasks.IO{Group: group}
+	if group.Rank() > 0 {
+		_, err := run(out)
+		group.Close(err)
+		if err != nil {
+			return fmt.Errorf("process %d of %d: %w", group.Rank(), group.Size(), err)
+		}
+		return nil
+	}
 	bar := newProgress(io.err)
-	result, err := tasks.Run(ctx, t.name, t.Settings, tasks.IO{Dir: t.RunDir, Started: bar.started, Report: bar.report, Show: io.err})
-	return finish(io, bar, result, err, t.JSON)
+	out.Started, out.Report, out.Show = bar.started, bar.report, io.err
+	result, err := run(out)
+	group.Close(err)
+	if n := group.Size(); n > 1 && (errors.Is(err, comm.ErrLost) || errors.Is(err, train.ErrInterrupted)) {
+		bar.close()
+		return fmt.Errorf("%w; go on with: mpirun -n %d filigree train --resume %s", err, n, result.Run)
+	}
+	return finish(io, bar, result, err, asJSON)
 }
 
 // trainNames lists what can be trained, or resumes a run.
@@ -131,9 +172,7 @@ func (c *trainNames) Validate() error {
 func (c *trainNames) Run(ctx context.Context, io console) error {
 	setThreads(c.Threads)
 	if c.Resume != "" {
-		bar := newProgress(io.err)
-		result, err := tasks.Resume(ctx, c.Resume, tasks.IO{Started: bar.started, Report: bar.report, Show: io.err})
-		return finish(io, bar, result, err, c.JSON)
+		return joined(ctx, io, c.JSON, func(out tasks.IO) (tasks.Result, error) { return tasks.Resume(ctx, c.Resume, out) })
 	}
 	if c.JSON {
 		for _, t := range tasks.Tasks() {

@@ -47,6 +47,7 @@ var thirdParty = map[string][]string{
 	},
 	"audio":             {"golang.org/x/image"}, // letters of pictures
 	"data":              {"golang.org/x/image"},
+	"train/comm":        {"github.com/ebitengine/purego"}, // with the build tag mpi
 	"internal/tfevents": {"google.golang.org/protobuf/encoding/protowire"},
 	"recipes":           {"gonum.org/v1", "github.com/BurntSushi/toml"},
 	"cmd/filigree": {

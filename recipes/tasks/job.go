@@ -81,7 +81,7 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 		Random:   rand.NewPCG(c.Seed, streamTopology),
 		Evaluate: j.evaluate, EvalEvery: perEpoch, Dir: dir,
 		SaveEvery: perEpoch, SaveAfter: time.Duration(c.SaveSeconds * float64(time.Second)),
-		Best: j.saveModel,
+		Best: j.saveModel, Share: set.share,
 	}
 	if j.net.random != nil {
 		j.net.random(rand.New(j.loop.Random))
@@ -96,7 +96,7 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	if err := j.learnOnline(); err != nil {
 		return nil, err
 	}
-	return j, j.sparsify(ps, perEpoch*c.Batch)
+	return j, j.sparsify(ps, perEpoch*c.whole().Batch)
 }
 
 // startFrom gives a network the weights of a trained model of the same shape.
@@ -165,6 +165,10 @@ func (j *job) summary() string {
 	if j.data.note != "" {
 		note = "\nnote: " + j.data.note
 	}
-	return fmt.Sprintf("%s: %s%s, %d steps of %d, seed %d, %d threads%s",
-		j.config.Task, s.Method, sparsity, j.steps, s.Batch, s.Seed, parallel.Workers(), note)
+	ranks := ""
+	if j.loop.Group != nil && j.loop.Group.Size() > 1 {
+		ranks = fmt.Sprintf("%d processes of ", j.loop.Group.Size())
+	}
+	return fmt.Sprintf("%s: %s%s, %d steps of %d, seed %d, %s%d threads%s",
+		j.config.Task, s.Method, sparsity, j.steps, j.config.whole().Batch, s.Seed, ranks, parallel.Workers(), note)
 }

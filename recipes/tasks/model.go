@@ -22,7 +22,8 @@ const keySettings = "training"
 // settings that shape the result.
 func (j *job) saveModel(path string) error {
 	c := j.config
-	c.Data, c.Threads, c.SaveSeconds = "", 0, 0
+	c.Data, c.Threads, c.SaveSeconds, c.Ranks = "", 0, 0, 0
+	c.Batch = j.config.whole().Batch
 	if c.Ticket != "" {
 		c.Ticket = filepath.Base(c.Ticket)
 	}

@@ -133,8 +133,9 @@ func openRecognizer(c config) (*dataset, error) {
 	slices.Sort(phones)
 	phones = slices.Compact(phones)
 	return &dataset{
-		note: note,
-		loss: func(t *grad.Tape, out *grad.Var, labels []int32) *grad.Var { return grad.CTC(t, out, labels) },
+		note:  note,
+		share: shareRecordings,
+		loss:  func(t *grad.Tape, out *grad.Var, labels []int32) *grad.Var { return grad.CTC(t, out, labels) },
 		build: func(rng *rand.Rand) (*model, error) {
 			spec := speech.SmallRecognizer(phones)
 			if c.Width > 0 {
@@ -158,6 +159,28 @@ func openRecognizer(c config) (*dataset, error) {
 			return showRecognized(w, net.Layer.(*speech.Recognizer), held)
 		},
 	}, nil
+}
+
+// shareRecordings returns a process's part of a batch: recordings x [C, B, T], and the targets of
+// [grad.AppendTarget]. It counts by its symbols.
+func shareRecordings(x *tensor.Tensor, targets []int32, rank, ranks int) (*tensor.Tensor, []int32, float32) {
+	C, B, T := x.Shape[0], x.Shape[1], x.Shape[2]
+	lo, hi := rank*B/ranks, max(rank*B/ranks+1, (rank+1)*B/ranks)
+	own, some, weight := tensor.New(C, hi-lo, T), []int32(nil), 0
+	for c := range C {
+		copy(own.Data[c*(hi-lo)*T:], x.Data[(c*B+lo)*T:(c*B+hi)*T])
+	}
+	for b := 0; len(targets) > 0; b++ {
+		n := 2 + int(targets[1])
+		if b >= lo && b < hi {
+			some, weight = append(some, targets[:n]...), weight+n-2
+		}
+		targets = targets[n:]
+	}
+	if lo == (rank+1)*B/ranks { // the batch has none for it
+		weight = 0
+	}
+	return own, some, float32(weight)
 }
 
 // scoreRecognizer returns the loss of recordings, in nats for each phone, and, as accuracy,

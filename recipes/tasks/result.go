@@ -65,6 +65,9 @@ func (r Result) in(dir string) Result {
 // task's defaults. The folder of the data is left for the reader to fill in.
 func command(c config) string {
 	text := "filigree train " + c.Task
+	if c.Ranks > 1 {
+		text = fmt.Sprintf("mpirun -n %d %s", c.Ranks, text)
+	}
 	task, err := Find(c.Task)
 	if err != nil {
 		return text
@@ -77,7 +80,7 @@ func command(c config) string {
 		name, _, _ := strings.Cut(now.Type().Field(i).Tag.Get("json"), ",")
 		flag := "--" + strings.ReplaceAll(name, "_", "-")
 		switch v := now.Field(i).Interface(); {
-		case name == "data" || name == "threads" || name == "save_seconds":
+		case name == "data" || name == "threads" || name == "save_seconds" || name == "ranks":
 		case name == "seed":
 			text += fmt.Sprintf(" --seed %v", v)
 		case v == usual.Field(i).Interface():

@@ -13,6 +13,7 @@ import (
 	"github.com/seed073b5613/filigree/internal/parallel"
 	"github.com/seed073b5613/filigree/prune"
 	"github.com/seed073b5613/filigree/train"
+	"github.com/seed073b5613/filigree/train/comm"
 )
 
 // Root is the folder run directories are made in when none is named.
@@ -23,6 +24,7 @@ type IO struct {
 	Dir     string                     // run directory; empty for one below Root
 	Started func(Task, string, string) // called once the run is set up, with its directory and a summary; may be nil
 	Report  func(train.Event)          // called while it trains; may be nil
+	Group   comm.Group                 // the processes that train together; nil for one
 	Show    io.Writer                  // for a taste of the trained network; may be nil
 }
 
@@ -30,6 +32,29 @@ type IO struct {
 type config struct {
 	Task string `json:"task"`
 	Settings
+}
+
+// rank returns this process's number; only process 0 writes and evaluates.
+func (out IO) rank() int {
+	if out.Group == nil {
+		return 0
+	}
+	return out.Group.Rank()
+}
+
+// ranks returns how many processes share the batches of a training. The members of a
+// population see whole batches.
+func (out IO) ranks(s Settings) int {
+	if out.Group == nil || out.Group.Size() == 1 || s.Method == "evolution" {
+		return 0
+	}
+	return out.Group.Size()
+}
+
+// whole returns the settings with the batch of all processes.
+func (c config) whole() config {
+	c.Batch *= max(c.Ranks, 1)
+	return c
 }
 
 // Run trains the task of a name.
@@ -40,13 +65,22 @@ func Run(ctx context.Context, task string, s Settings, out IO) (Result, error) {
 	if err := s.Validate(); err != nil {
 		return Result{}, err
 	}
-	s.Threads = parallel.Workers()
-	set, err := openData(config{task, s}) // before the directory, so that a wrong path leaves none
+	s.Threads, s.Ranks = parallel.Workers(), out.ranks(s)
+	set, err := openData(config{task, s}.whole()) // before the directory, so that a wrong path leaves none
 	if err != nil {
 		return Result{}, err
 	}
 	if err := checkPaths(task, s); err != nil {
 		return Result{}, err
+	}
+	if out.ranks(s) > 1 && s.Learner != "" {
+		return Result{}, fmt.Errorf("tasks: --learner %s learns in one process, not in %d", s.Learner, out.Group.Size())
+	}
+	if out.Group != nil && out.Group.Size() > 1 && s.Ticket == "" && (s.Method == "lottery" || s.Method == "scratch") {
+		return Result{}, fmt.Errorf("tasks: --method %s by several processes: name the run that found the topology with --ticket", s.Method)
+	}
+	if out.rank() > 0 {
+		return execute(ctx, nil, config{task, s}, set, nil, out)
 	}
 	if out.Dir == "" {
 		out.Dir = train.DefaultPath(Root, task, s.Seed, time.Now())
@@ -75,7 +109,12 @@ func Resume(ctx context.Context, path string, out IO) (Result, error) {
 		return Result{}, err
 	}
 	var c config
-	dir, err := train.Open(path, &c)
+	dir := &train.Dir{Path: path}
+	if out.rank() > 0 {
+		err = train.ReadConfig(path, &c)
+	} else {
+		dir, err = train.Open(path, &c)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -93,19 +132,28 @@ func Resume(ctx context.Context, path string, out IO) (Result, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return Result{}, err
 	}
+	if n := out.ranks(c.Settings); n != c.Ranks {
+		return Result{}, fmt.Errorf("tasks: resume %s: its batches were shared by %d processes, here are %d: mpirun -n %[2]d", path, max(c.Ranks, 1), max(n, 1))
+	}
 	checkpoint, err := train.OpenCheckpoint(dir.Checkpoint())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Result{}, err
 	}
-	set, err := openData(c)
+	set, err := openData(c.whole())
 	if err != nil {
 		return Result{}, err
+	}
+	if out.rank() > 0 {
+		dir = nil
 	}
 	return execute(ctx, dir, c, set, checkpoint, out)
 }
 
 // execute trains and leaves the model, the plot and the result.
 func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkpoint *train.Checkpoint, out IO) (Result, error) {
+	if dir == nil {
+		return Result{}, follow(ctx, c, set, checkpoint, out)
+	}
 	if err := findTicket(ctx, dir, &c, out); err != nil {
 		return Result{Run: dir.Path}, err
 	}
@@ -113,7 +161,7 @@ func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkp
 	if err != nil {
 		return Result{}, err
 	}
-	job.loop.Report = out.Report
+	job.loop.Group, job.loop.Report = out.Group, out.Report
 	if out.Started != nil {
 		out.Started(job.task, dir.Path, job.summary())
 	}
@@ -134,6 +182,17 @@ func execute(ctx context.Context, dir *train.Dir, c config, set *dataset, checkp
 		return Result{Run: dir.Path}, err
 	}
 	return result, dir.WriteResult(result.relative())
+}
+
+// follow trains as one of the processes that neither write nor evaluate.
+func follow(ctx context.Context, c config, set *dataset, checkpoint *train.Checkpoint, out IO) error {
+	job, err := newJob(nil, c, set)
+	if err != nil {
+		return err
+	}
+	job.loop.Group, job.loop.Evaluate = out.Group, nil
+	_, err = job.loop.Run(ctx, checkpoint)
+	return err
 }
 
 // checkPaths reports what is wrong with the models a run starts from.

@@ -81,6 +81,7 @@ type Settings struct {
 
 	Seed        uint64  `json:"seed" help:"Seed of everything random."`
 	SaveSeconds float64 `json:"save_seconds" help:"Longest time between checkpoints."`
+	Ranks       int     `json:"ranks,omitempty" kong:"-"` // processes that share batches, each of so many samples; 0 for one
 	Threads     int     `json:"threads" help:"Workers; 0 for one a core. Does not change the result."`
 }
 
@@ -180,6 +181,8 @@ func (s *Settings) Validate() error {
 // validateEvolution checks the settings of evolution strategies.
 func (s *Settings) validateEvolution() error {
 	switch {
+	case s.Learner != "":
+		return fmt.Errorf("--learner %s: a population learns by gradients through the whole network, or without", s.Learner)
 	case !slices.Contains([]string{"", "masks", "weights"}, s.Evolve):
 		return fmt.Errorf("--evolve %s: not one of masks, weights", s.Evolve)
 	case !slices.Contains([]string{"", "gaussian", "bernoulli", "gumbel"}, s.Sampling):

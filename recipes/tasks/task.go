@@ -59,6 +59,9 @@ type dataset struct {
 	evaluate func(ctx context.Context, net *model) (train.Scores, error) // on the test set
 	show     func(ctx context.Context, w io.Writer, net *model) error    // a taste of the trained network; may be nil
 
+	// share returns a process's part of a batch and how much it counts; nil for its columns.
+	share func(x *tensor.Tensor, labels []int32, rank, ranks int) (*tensor.Tensor, []int32, float32)
+
 	curriculum *data.Copy // what the batches come from where they follow one; else nil
 }
 

@@ -11,7 +11,7 @@ import (
 // [Alone] where it started none. A sum that is under way when ctx ends waits for the others
 // a moment more. The error says what keeps the processes from finding each other.
 func World(ctx context.Context) (Group, error) {
-	size, launcher := launched()
+	size, launcher := Launched()
 	if size <= 1 {
 		return Alone{}, nil
 	}
@@ -22,8 +22,8 @@ func World(ctx context.Context) (Group, error) {
 	return g, nil
 }
 
-// launched returns how many processes were started together, and by what.
-func launched() (size int, launcher string) {
+// Launched returns how many processes were started together, and by what.
+func Launched() (size int, launcher string) {
 	for _, v := range []struct{ name, launcher string }{{"OMPI_COMM_WORLD_SIZE", "mpirun"}, {"SLURM_NTASKS", "srun"}} {
 		// Slurm sets its own for a batch script too; only a process that srun started has a
 		// place in the PMI.
