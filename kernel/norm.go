@@ -196,7 +196,7 @@ func BatchNormBackward(M, N int, X, Y, dY, mean, invstd, gamma []float32, relu, 
 		}
 		inv, mu := float64(invstd[m]), float64(mean[m])
 		a := float64(gamma[m]) * inv
-		b := -a * product * inv * inv / columns
+		b := -a * (product * inv) * inv / columns
 		factors[0][m], factors[1][m] = float32(a), float32(b)
 		factors[2][m] = float32(-a*sum/columns - b*mu)
 	}
