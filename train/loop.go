@@ -18,12 +18,13 @@ import (
 	"github.com/seed073b5613/filigree/train/comm"
 )
 
-// Source yields training batches without end. Its binary form is its position:
+// Source yields training batches, mostly without end. Its binary form is its position:
 // which batch comes next, and its random state. One that reads while it is used may have a
 // method Err() error, which says why the last Next had no batch.
 type Source interface {
 	// Next returns the next batch, x of shape [C, ..., B] or [C, B, H, W] and one
-	// label a sample. Both may be reused by the call after.
+	// label a sample. Both may be reused by the call after. A stream that has an end returns
+	// nil there, which ends the training.
 	Next() (x *tensor.Tensor, labels []int32)
 	encoding.BinaryMarshaler
 	encoding.BinaryUnmarshaler
@@ -307,6 +308,12 @@ func (l *Loop) step(ctx context.Context) error {
 	if f, ok := l.Data.(interface{ Err() error }); ok && f.Err() != nil {
 		return fmt.Errorf("train: step %d: %w", l.state.Step, f.Err())
 	}
+	if x == nil {
+		if ctx.Err() == nil { // else it was not the stream that ended
+			l.Steps = l.state.Step
+		}
+		return nil
+	}
 	start := time.Now()
 	idle := len(labels) > 0 && !slices.ContainsFunc(labels, func(label int32) bool { return label != grad.Ignored })
 	if idle {
@@ -343,11 +350,20 @@ func (l *Loop) step(ctx context.Context) error {
 		}
 		l.state.Step++
 		if !changed {
-			l.times = append(l.times, float32(time.Since(start).Seconds()))
+			l.timed(time.Since(start))
 		}
 		l.report(Event{Kind: Stepped, Loss: loss, Rate: rate})
 	}
 	return nil
+}
+
+// timed notes the time of a step; of a training without end, that of the latest ones.
+func (l *Loop) timed(d time.Duration) {
+	const most = 1 << 16
+	if len(l.times) == most {
+		l.times = append(l.times[:0], l.times[most/2:]...)
+	}
+	l.times = append(l.times, float32(d.Seconds()))
 }
 
 // backward runs the network forward and backward and returns the loss.

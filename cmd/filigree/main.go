@@ -31,6 +31,7 @@ const (
 type commands struct {
 	Speak       speakCommand       `cmd:"" help:"Speak English text."`
 	Train       trainCommand       `cmd:"" help:"Train a model. Without a name, list what can be trained."`
+	Adapt       adaptCommand       `cmd:"" help:"Let a character model learn from a live stream."`
 	Eval        evalCommand        `cmd:"" help:"Score a run or a model on its test set."`
 	Inspect     inspectCommand     `cmd:"" help:"Show a model's layers: shapes, sparsity, cost."`
 	Reproduce   reproduceCommand   `cmd:"" help:"Run a paper's comparison and report on it."`
@@ -101,11 +102,14 @@ func run(ctx context.Context, args []string, io console) (code int) {
 func commandLine(name string) any {
 	field, ok := reflect.TypeFor[commands]().FieldByNameFunc(func(f string) bool { return strings.ToLower(f) == name })
 	if !ok {
-		return &commands{Train: newTrainCommand()}
+		return &commands{Train: newTrainCommand(), Adapt: newAdaptCommand()}
 	}
 	one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
-	if train, ok := one.Elem().Field(0).Addr().Interface().(*trainCommand); ok {
-		*train = newTrainCommand()
+	switch c := one.Elem().Field(0).Addr().Interface().(type) {
+	case *trainCommand:
+		*c = newTrainCommand()
+	case *adaptCommand:
+		*c = newAdaptCommand()
 	}
 	return one.Interface()
 }
