@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/seed073b5613/filigree/data"
 	"github.com/seed073b5613/filigree/grad"
@@ -42,6 +43,7 @@ var onlineTasks = []Task{{
 // Bounds of online learning.
 const (
 	maxPeriod    = 1 << 20 // steps between updates
+	maxLayer     = 1 << 16 // units of a layer
 	maxUnits     = 1 << 13 // of learners that look at paths between units
 	maxInfluence = 2e9     // values kept for all sequences of a batch
 )
@@ -54,6 +56,14 @@ func (s *Settings) validateOnline() error {
 		}
 	} else if s.Period != 0 {
 		return errors.New("--period: needs a --learner")
+	}
+	if s.Cell != "" && !slices.Contains([]string{"vanilla", "gru", "lstm"}, s.Cell) {
+		return fmt.Errorf("--cell %s: not one of vanilla, gru, lstm", s.Cell)
+	}
+	for flag, n := range map[string]int{"units": s.Units, "hidden": s.Hidden} {
+		if n < 0 || n > maxLayer || s.Cell != "" && n == 0 {
+			return fmt.Errorf("--%s %d: must be from 1 to %d", flag, n, maxLayer)
+		}
 	}
 	if s.Period < 0 || s.Period > maxPeriod {
 		return fmt.Errorf("--period %d: must be from 0 to %d", s.Period, maxPeriod)
