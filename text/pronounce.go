@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Pronounce returns the phonemes of a lower-case word: the dictionary's, else those of the words
-// it is made of, else what a network reads from its letters (see [Reader]). Words without an
+// Pronounce returns the phonemes of a lower-case word: the dictionary's, else those of the
+// word it is derived from, else what a network reads from its letters (see [Reader]). Words without an
 // English letter are Unspoken. The phonemes are not to be changed.
 func Pronounce(word string) ([]string, Source) {
 	if len(word) > longestWord {
@@ -34,7 +34,7 @@ func pronounce(word string) reading {
 	if ps := Lookup(bare); ps != nil {
 		return reading{ps, FromDictionary}
 	}
-	if ps := assembled(bare, Lookup); ps != nil {
+	if ps := Derived(bare, Lookup); ps != nil {
 		return reading{ps, FromParts}
 	}
 	if ps := embeddedReader().Read(accents.Replace(bare)); len(ps) > 0 {
@@ -43,20 +43,14 @@ func pronounce(word string) reading {
 	return reading{nil, Unspoken}
 }
 
-// assembled pronounces a word of words that look finds, nil where it has no such parts.
-func assembled(word string, look func(string) []string) []string {
-	if len(word) > longestWord {
+// Derived pronounces possessives, plurals, and words in -ed, -ing, -ly, -ness and -less whose stems look
+// finds; nil for others. On words held out of the dictionary it is right more often than the
+// network; words put together of two are not, since many that look so are names.
+func Derived(w string, look func(string) []string) []string {
+	if len(w) > longestWord {
 		return nil
 	}
-	if ps := inflected(word, look); ps != nil {
-		return ps
-	}
-	return compound(word, look)
-}
-
-// inflected pronounces possessives, plurals, -ed and -ing of words in the dictionary.
-func inflected(w string, look func(string) []string) []string {
-	for _, end := range []string{"'s", "s", "ed", "ing", "d", "es"} {
+	for _, end := range []string{"'s", "s", "ed", "ing", "d", "es", "ly", "ness", "less"} {
 		stem, ok := strings.CutSuffix(w, end)
 		if !ok || len(stem) < 2 {
 			continue
@@ -87,6 +81,15 @@ func suffix(end string, stem []string) []string {
 	switch end {
 	case "ing":
 		return []string{"IH0", "NG"}
+	case "ly":
+		if last == "L" {
+			return []string{"IY0"}
+		}
+		return []string{"L", "IY0"}
+	case "ness":
+		return []string{"N", "AH0", "S"}
+	case "less":
+		return []string{"L", "AH0", "S"}
 	case "ed", "d":
 		switch {
 		case last == "T" || last == "D":
@@ -103,26 +106,6 @@ func suffix(end string, stem []string) []string {
 		return []string{"S"}
 	}
 	return []string{"Z"}
-}
-
-// compound pronounces two words of at least four letters written as one: the second loses its
-// main stress to the first.
-func compound(w string, look func(string) []string) []string {
-	if len(w) < 8 || len(w) > 40 {
-		return nil
-	}
-	for cut := len(w) - 4; cut >= 4; cut-- {
-		a, b := look(w[:cut]), look(w[cut:])
-		if a == nil || b == nil {
-			continue
-		}
-		out := slices.Clone(a)
-		for _, p := range b {
-			out = append(out, strings.Replace(p, "1", "2", 1))
-		}
-		return out
-	}
-	return nil
 }
 
 //go:embed letters.bin

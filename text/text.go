@@ -22,7 +22,7 @@ type Source string
 // Sources of pronunciations.
 const (
 	FromDictionary Source = "dictionary"
-	FromParts      Source = "parts"   // a plural, possessive or compound of words in the dictionary
+	FromParts      Source = "parts"   // a plural, possessive or the like of a word in the dictionary
 	FromLetter     Source = "letter"  // the name of a letter
 	FromNetwork    Source = "network" // read from its letters by a network
 	FromLexicon    Source = "lexicon" // the user's

@@ -47,10 +47,12 @@ func TestSentences(t *testing.T) {
 
 func TestPronounce(t *testing.T) {
 	for word, want := range map[string]string{
-		"hello":     "HH AH0 L OW1 | dictionary",
-		"kettle's":  "K EH1 T AH0 L Z | parts",
-		"houseboat": "HH AW1 S B OW2 T | dictionary",
-		"moonhouse": "M UW1 N HH AW2 S | parts",
+		"hello":      "HH AH0 L OW1 | dictionary",
+		"kettle's":   "K EH1 T AH0 L Z | parts",
+		"houseboat":  "HH AW1 S B OW2 T | dictionary",
+		"kettleless": "K EH1 T AH0 L L AH0 S | parts",
+		"roundedly":  "R AW1 N D AH0 D L IY0 | parts",
+		"blogged":    "B L AO1 G D | parts",
 	} {
 		ps, source := Pronounce(word)
 		if got := strings.Join(ps, " ") + " | " + string(source); got != want {

@@ -258,7 +258,7 @@ func TestEmbeddedNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := Score(context.Background(), r, held[:600])
+	got, err := Score(context.Background(), r.Read, held[:600])
 	if err != nil {
 		t.Fatal(err)
 	}
