@@ -70,13 +70,25 @@ func (w *rows) multiplyBeams(x, y [][beams]float32) {
 	}
 }
 
-func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }
+// exp returns e^x, to the last bits of a float32, between bounds beyond which the functions below
+// do not change.
+func exp(x float32) float32 {
+	x = max(-60, min(x, 60))
+	k := int32(x*(1/math.Ln2)+64.5) - 64
+	r := x - float32(k)*0.693359375 + float32(k)*2.12194440e-4
+	p := ((((1.9875691500e-4*r+1.3981999507e-3)*r+8.3334519073e-3)*r+4.1665795894e-2)*r+1.6666665459e-1)*r + 0.5 // Cephes
+	return math.Float32frombits(math.Float32bits(p*r*r+r+1) + uint32(k)<<23)
+}
+
+func sigmoid(x float32) float32 { return 1 / (1 + exp(-x)) }
+
+func tanh(x float32) float32 { return 1 - 2/(1+exp(2*x)) }
 
 // unit returns the next state of one unit: r, z and n are its gates' inputs, u the candidate's
 // recurrent product.
 func unit(r, z, n, u, h float32) float32 {
 	update := sigmoid(z)
-	return (1-update)*float32(math.Tanh(float64(n+sigmoid(r)*u))) + update*h
+	return (1-update)*tanh(n+sigmoid(r)*u) + update*h
 }
 
 // run returns the states for letters, forwards or backwards, in the order of the letters.

@@ -3,6 +3,7 @@ package text
 import (
 	"bufio"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -227,4 +228,15 @@ func BenchmarkAnalyze(b *testing.B) {
 		words += len(Analyze(line).Words)
 	}
 	b.ReportMetric(float64(words)/b.Elapsed().Seconds(), "words/s")
+}
+
+func TestActivations(t *testing.T) {
+	for x := -70.0; x < 70; x += 0.01 {
+		if got, want := float64(sigmoid(float32(x))), 1/(1+math.Exp(-x)); math.Abs(got-want) > 1e-6 {
+			t.Fatalf("sigmoid of %.2f: %v, want %v", x, got, want)
+		}
+		if got, want := float64(tanh(float32(x))), math.Tanh(x); math.Abs(got-want) > 1e-6 {
+			t.Fatalf("tanh of %.2f: %v, want %v", x, got, want)
+		}
+	}
 }
