@@ -74,7 +74,7 @@ func (w *rows) multiplyBeams(x, y [][beams]float32) {
 // do not change.
 func exp(x float32) float32 {
 	x = max(-60, min(x, 60))
-	k := int32(x*(1/math.Ln2)+64.5) - 64
+	k := int32(x*(1/math.Ln2)+128.5) - 128
 	r := x - float32(k)*0.693359375 + float32(k)*2.12194440e-4
 	p := ((((1.9875691500e-4*r+1.3981999507e-3)*r+8.3334519073e-3)*r+4.1665795894e-2)*r+1.6666665459e-1)*r + 0.5 // Cephes
 	return math.Float32frombits(math.Float32bits(p*r*r+r+1) + uint32(k)<<23)

@@ -104,6 +104,10 @@ type unpacker struct {
 	data []byte
 	at   int
 	err  error
+
+	// Of all matrices together; a weight takes two bytes at least.
+	columns []uint16
+	values  []float32
 }
 
 func (u *unpacker) fail(what string) {
@@ -151,7 +155,8 @@ const (
 
 func (u *unpacker) matrix() rows {
 	w := rows{M: u.number(3 * mostUnits), K: u.number(3 * mostUnits)}
-	w.from = append(w.from, 0)
+	w.from = append(make([]int32, 0, min(w.M+1, len(u.data))), 0)
+	first := len(u.columns)
 	for r := 0; r < w.M && u.err == nil; r++ {
 		scale, n, c := u.float(), u.number(w.K), 0
 		for range n {
@@ -159,13 +164,14 @@ func (u *unpacker) matrix() rows {
 			if c >= w.K {
 				u.fail("a column outside the matrix")
 			}
-			w.columns = append(w.columns, uint16(c))
+			u.columns = append(u.columns, uint16(c))
 		}
 		for _, q := range u.take(n) {
-			w.values = append(w.values, scale*float32(int8(q)))
+			u.values = append(u.values, scale*float32(int8(q)))
 		}
-		w.from = append(w.from, int32(len(w.columns)))
+		w.from = append(w.from, int32(len(u.columns)-first))
 	}
+	w.columns, w.values = u.columns[first:], u.values[min(first, len(u.values)):]
 	return w
 }
 
@@ -191,11 +197,12 @@ func openReader(file []byte) (*Reader, error) {
 	if !ok {
 		return nil, errors.New("not a network that reads letters")
 	}
-	data, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), mostBytes))
-	if err != nil {
+	unpacked := bytes.NewBuffer(make([]byte, 0, 2*len(packed)))
+	if _, err := unpacked.ReadFrom(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), mostBytes)); err != nil {
 		return nil, err
 	}
-	u, r := &unpacker{data: data}, &Reader{}
+	data := unpacked.Bytes()
+	u, r := &unpacker{data: data, columns: make([]uint16, 0, len(data)/2), values: make([]float32, 0, len(data)/2)}, &Reader{}
 	r.alphabet = string(u.take(u.number(256)))
 	for _, s := range strings.Split(string(u.take(u.number(1<<16))), "\n") {
 		r.chunks = append(r.chunks, strings.Fields(s))
