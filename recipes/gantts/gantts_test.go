@@ -113,6 +113,23 @@ func TestTrainingResumesExactly(t *testing.T) {
 	}
 }
 
+// Pruned on the way, a generator ends as sparse as one that begins so.
+func TestGradualPruning(t *testing.T) {
+	s := small("unconditional")
+	s.Method, s.Sparsity, s.Steps = "gradual", 0.75, 12
+	r, err := trainOn(context.Background(), hum(6), s, IO{Dir: filepath.Join(t.TempDir(), "run"), Begin: func(string) {}, Report: func(train.Event) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, _, err := model.Open(r.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := nn.Density(g); math.Abs(d-0.25) > 0.03 {
+		t.Errorf("density %g", d)
+	}
+}
+
 // Every kind of discriminators plays, moves its own weights, and leaves frozen what it must.
 func TestDiscriminators(t *testing.T) {
 	corpus := hum(6)
@@ -181,7 +198,7 @@ func TestBadSettings(t *testing.T) {
 		"--data": func(s *Settings) { s.Data = "" }, "--discriminators many": func(s *Settings) { s.Discriminators = "many" },
 		"--spectral 0": func(s *Settings) { s.Discriminators, s.Spectral = "none", 0 }, "--frames 15": func(s *Settings) { s.Frames = 15 },
 		"--sparsity 1": func(s *Settings) { s.Sparsity = 1 }, "3x1": func(s *Settings) { s.Block = "3x1" }, "--warm-up": func(s *Settings) { s.WarmUp = math.NaN() },
-		"--rate": func(s *Settings) { s.Rate = 0 }, "--narrow 0": func(s *Settings) { s.Narrow = 0 }, "--batch 0": func(s *Settings) { s.Batch = 0 },
+		"--rate": func(s *Settings) { s.Rate = 0 }, "--method set": func(s *Settings) { s.Method = "set" }, "--narrow 0": func(s *Settings) { s.Narrow = 0 }, "--batch 0": func(s *Settings) { s.Batch = 0 },
 	} {
 		s := small("full")
 		change(&s)

@@ -29,7 +29,8 @@ type Settings struct {
 	WarmUp         float64       `json:"warm_up" help:"Share of the steps before the discriminators play."`
 	Orthogonal     float64       `json:"orthogonal" help:"Weight of the orthogonal penalty on the generator."`
 	Average        float64       `json:"average" help:"Decay of the running average of the generator's weights, which is what is kept."`
-	Sparsity       float64       `json:"sparsity" help:"Share of the weights of the generator's blocks that do not exist (RigL)."`
+	Method         string        `json:"method,omitempty" help:"Sparsifier: rigl (sparse from the first step) or gradual (magnitude pruning on the way)."`
+	Sparsity       float64       `json:"sparsity" help:"Share of the weights of the generator's blocks that do not exist."`
 	Block          string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
 	Seed           uint64        `json:"seed" help:"Seed of everything random."`
 	Threads        int           `json:"threads" help:"Workers; 0 for one a core. Does not change the result."`
@@ -39,7 +40,7 @@ type Settings struct {
 // 1024 clips of 2 s for a million steps, rates of 5e-5 and 1e-4 and no spectral distance, batches
 // here are small and trainings short.
 var Default = Settings{Budget: time.Hour, Discriminators: "full", Width: 1, Narrow: 4, Batch: 8, Frames: 64, Rate: 1e-3, CriticRate: 0.5,
-	Spectral: 1, Adversarial: 0.5, WarmUp: 0.3, Orthogonal: 1e-4, Average: 0.995, Block: "4x1", Seed: 1}
+	Spectral: 1, Adversarial: 0.5, WarmUp: 0.3, Orthogonal: 1e-4, Average: 0.995, Method: "rigl", Block: "4x1", Seed: 1}
 
 // Validate reports the first setting that makes no sense, by its flag's name.
 func (s *Settings) Validate() error {
@@ -72,6 +73,8 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("--average %v: must be from 0 to below 1", s.Average)
 	case !(s.Sparsity >= 0 && s.Sparsity < 1):
 		return fmt.Errorf("--sparsity %v: must be from 0 to below 1", s.Sparsity)
+	case s.Method != "rigl" && s.Method != "gradual":
+		return fmt.Errorf("--method %s: neither rigl nor gradual", s.Method)
 	}
 	_, err := sparse.ParseBlock(s.Block)
 	return err

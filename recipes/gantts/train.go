@@ -238,12 +238,16 @@ func (r *run) save(path string) error {
 	return r.Generator.Save(path, map[string]string{model.StatsKey: string(stats)})
 }
 
-// method returns RigL, or nothing to do for dense networks.
+// method returns the sparsifier, or nothing to do for dense networks.
 func (r *run) method() prune.Method {
 	if r.Sparsity == 0 {
 		return prune.Dense{}
 	}
 	R, _ := sparse.ParseBlock(r.Block) // checked
+	if r.Method == "gradual" {
+		return prune.Magnitude{Sparsity: r.Sparsity, Distribution: prune.ERK, Structure: prune.Structure{Rows: R},
+			Schedule: prune.Cubic{From: r.Steps / 20, Until: r.Steps * 3 / 4, Every: max(1, r.Steps/200)}}
+	}
 	until := max(1, r.Steps*3/4)
 	return &prune.RigL{Rewiring: prune.Rewiring{Sparsity: r.Sparsity, Distribution: prune.ERK, Structure: prune.Structure{Rows: R},
 		Until: until, Every: 100, DropFraction: 0.3, Drop: prune.CosineDrop(0.3, until)}}
