@@ -33,7 +33,7 @@ func BenchmarkStep(b *testing.B) {
 				for i := range c.pcm {
 					c.pcm[i] = int16(500 * rng.NormFloat64())
 				}
-				n := &net{m, newCrops([]*clip{c}, m.Spec(), 16, rand.NewPCG(1, 2))}
+				n := &net{m, newCrops([]*clip{c}, m.Spec(), 16, 6, rand.NewPCG(1, 2))}
 				tape, ps := &grad.Tape{}, nn.Params(n)
 				n.source.Next()
 				for b.Loop() {

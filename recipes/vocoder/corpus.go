@@ -59,8 +59,9 @@ func newClip(x []float32, spec wavernn.Spec) *clip {
 	return &clip{spec.Encode(x), wavernn.Features(mel.Of(x), mel.Bands)[:T*mel.Bands]}
 }
 
-// openCorpus reads and levels the recordings of a folder, at most so many unless 0.
-func openCorpus(ctx context.Context, dir string, most int, spec wavernn.Spec, progress func(what string, done, of int)) (*corpus, error) {
+// openCorpus reads and levels the recordings of a folder, at most so many unless 0, and leaves out
+// those not longer than so many frames.
+func openCorpus(ctx context.Context, dir string, most, frames int, spec wavernn.Spec, progress func(what string, done, of int)) (*corpus, error) {
 	list, err := data.OpenSpeech(dir)
 	if err != nil {
 		return nil, err
@@ -81,8 +82,8 @@ func openCorpus(ctx context.Context, dir string, most int, spec wavernn.Spec, pr
 		switch {
 		case l.errs[i] != nil:
 			c.warnings = append(c.warnings, l.errs[i].Error())
-		case len(one.pcm) < (cropFrames+1)*speech.Hop:
-			c.warnings = append(c.warnings, fmt.Sprintf("%s is shorter than %d ms", clips[i].ID, (cropFrames+1)*10))
+		case len(one.pcm) < (frames+1)*speech.Hop:
+			c.warnings = append(c.warnings, fmt.Sprintf("%s is shorter than %d ms", clips[i].ID, (frames+1)*10))
 		case i%heldEvery == heldEvery-1:
 			c.held = append(c.held, one)
 		default:
@@ -95,8 +96,8 @@ func openCorpus(ctx context.Context, dir string, most int, spec wavernn.Spec, pr
 	return c, nil
 }
 
-// cropFrames is the length of the pieces trained on: 960 samples, as the paper's.
-const cropFrames = 6
+// heldFrames is the length of the pieces that measure: 960 samples.
+const heldFrames = 6
 
 // batch is pieces of recordings.
 type batch struct {
@@ -108,23 +109,24 @@ type batch struct {
 type crops struct {
 	clips  []*clip
 	spec   wavernn.Spec
-	size   int
+	size   int // pieces
+	frames int // of a piece
 	random *rand.PCG
 
 	batch *batch
 	dummy *tensor.Tensor
 }
 
-func newCrops(clips []*clip, spec wavernn.Spec, size int, random *rand.PCG) *crops {
-	return &crops{clips: clips, spec: spec, size: size, random: random, dummy: tensor.New(1, 1)}
+func newCrops(clips []*clip, spec wavernn.Spec, size, frames int, random *rand.PCG) *crops {
+	return &crops{clips: clips, spec: spec, size: size, frames: frames, random: random, dummy: tensor.New(1, 1)}
 }
 
 // Next makes the next batch. Clips are drawn by their length.
 func (s *crops) Next() (*tensor.Tensor, []int32) {
 	rng := rand.New(s.random)
-	const T = cropFrames * speech.Hop
-	W, B := s.spec.Width(), s.size
-	frames, cuts, before := tensor.New(W, cropFrames, B), make([][]int16, B), make([]int16, B)
+	W, B, F := s.spec.Width(), s.size, s.frames
+	T := F * speech.Hop
+	frames, cuts, before := tensor.New(W, F, B), make([][]int16, B), make([]int16, B)
 	column := make([]float32, W)
 	total := 0
 	for _, c := range s.clips {
@@ -136,16 +138,16 @@ func (s *crops) Next() (*tensor.Tensor, []int32) {
 			at -= len(s.clips[i].pcm)
 		}
 		c := s.clips[i]
-		frame := min(at/speech.Hop, len(c.pcm)/speech.Hop-cropFrames)
+		frame := min(at/speech.Hop, len(c.pcm)/speech.Hop-F)
 		at = frame * speech.Hop
 		cuts[b] = c.pcm[at : at+T]
 		if at > 0 {
 			before[b] = c.pcm[at-1]
 		}
-		for f := range cropFrames {
+		for f := range F {
 			s.spec.Stack(column, c.frames, frame+f)
 			for k, v := range column {
-				frames.Data[(k*cropFrames+f)*B+b] = v
+				frames.Data[(k*F+f)*B+b] = v
 			}
 		}
 	}

@@ -34,7 +34,8 @@ type Settings struct {
 	Block     string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 4x1, 4x4, 16x1 or 16x4."`
 	Emphasis  float64       `json:"emphasis" help:"Treble that is modelled too loud and taken away again; 0 for none."`
 	Mu        float64       `json:"mu" help:"Samples are companded by this mu law, which makes quiet ones easier to learn; 0 for linear ones, as in the paper."`
-	Batch     int           `json:"batch" help:"Pieces of 960 samples of a step."`
+	Batch     int           `json:"batch" help:"Pieces of a step."`
+	Crop      int           `json:"crop" help:"Samples of a piece: a multiple of 160. Gradients go through all of it."`
 	Rate      float64       `json:"rate" help:"Highest learning rate."`
 	Clips     int           `json:"clips,omitempty" help:"Recordings to read; 0 for all."`
 	Seed      uint64        `json:"seed" help:"Seed of everything random."`
@@ -42,7 +43,7 @@ type Settings struct {
 }
 
 // Default are the settings of a vocoder that a laptop can train.
-var Default = Settings{Budget: time.Hour, Units: 256, Condition: 192, Method: "gradual", Sparsity: 0.9, Block: "16x1", Emphasis: 0.85, Mu: 255, Batch: 16, Rate: 2e-3, Seed: 1}
+var Default = Settings{Budget: time.Hour, Units: 256, Condition: 192, Method: "gradual", Sparsity: 0.9, Block: "16x1", Emphasis: 0.85, Mu: 255, Batch: 16, Crop: 960, Rate: 2e-3, Seed: 1}
 
 var blocks = map[string]prune.Structure{"1x1": {Rows: 1}, "4x1": {Rows: 4}, "4x4": {Rows: 4, Cols: 4}, "16x1": {Rows: 16}, "16x4": {Rows: 16, Cols: 4}}
 
@@ -74,6 +75,8 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("--rate %v: must be above 0 and at most 1", s.Rate)
 	case s.Batch < 1 || s.Batch > 1024:
 		return fmt.Errorf("--batch %d: must be from 1 to 1024", s.Batch)
+	case s.Crop < speech.Hop || s.Crop > 100*speech.Hop || s.Crop%speech.Hop != 0:
+		return fmt.Errorf("--crop %d: must be a multiple of %d up to %d", s.Crop, speech.Hop, 100*speech.Hop)
 	case s.Steps < 0 || s.Clips < 0:
 		return fmt.Errorf("--steps %d, --clips %d: must not be negative", s.Steps, s.Clips)
 	}
@@ -151,7 +154,7 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 	if err := s.Validate(); err != nil {
 		return Result{}, err
 	}
-	clips, err := openCorpus(ctx, s.Data, s.Clips, s.spec(), out.Progress)
+	clips, err := openCorpus(ctx, s.Data, s.Clips, max(s.Crop/speech.Hop, heldFrames), s.spec(), out.Progress)
 	if err != nil {
 		return Result{}, err
 	}
@@ -162,7 +165,7 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	n := &net{model, newCrops(clips.train, model.Spec(), s.Batch, rand.NewPCG(s.Seed, streamData))}
+	n := &net{model, newCrops(clips.train, model.Spec(), s.Batch, s.Crop/speech.Hop, rand.NewPCG(s.Seed, streamData))}
 	if fresh {
 		if s.Steps == 0 {
 			s.Steps = calibrate(n, s)
@@ -172,7 +175,7 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 		}
 		defer dir.Close()
 	}
-	out.Begin(fmt.Sprintf("WaveRNN of %d units, %s, %g %% in blocks of %s; %d steps of %d x %d samples", s.Units, s.Method, 100*s.Sparsity, s.Block, s.Steps, s.Batch, cropFrames*speech.Hop))
+	out.Begin(fmt.Sprintf("WaveRNN of %d units, %s, %g %% in blocks of %s; %d steps of %d x %d samples", s.Units, s.Method, 100*s.Sparsity, s.Block, s.Steps, s.Batch, s.Crop))
 	outcome, err := loop(n, clips, s, dir, out).Run(ctx, checkpoint)
 	if err != nil {
 		return Result{Run: out.Dir}, err
@@ -182,7 +185,7 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 
 // loop returns the training.
 func loop(n *net, clips *corpus, s Settings, dir *train.Dir, out IO) *train.Loop {
-	held := newCrops(clips.held, n.Spec(), s.Batch, nil)
+	held := newCrops(clips.held, n.Spec(), heldPieces, heldFrames, nil)
 	save := func(path string) error {
 		defer nn.Params(n) // checkpoints know parameters by the names they have in this network
 		return n.Save(path, nil)
@@ -195,7 +198,7 @@ func loop(n *net, clips *corpus, s Settings, dir *train.Dir, out IO) *train.Loop
 		Random:  rand.NewPCG(s.Seed, streamTopology),
 		Evaluate: func(ctx context.Context) (train.Scores, error) {
 			nll, err := measure(ctx, &net{n.Model, held})
-			return train.Scores{Loss: nll, Quality: -nll, Count: held.size * measured * cropFrames * speech.Hop}, err
+			return train.Scores{Loss: nll, Quality: -nll, Count: held.size * measured * heldFrames * speech.Hop}, err
 		},
 		EvalEvery: max(1, min(250, s.Steps/4)), SaveAfter: 2 * time.Minute, Best: save, Report: out.Report,
 		Prune: s.method(), Weights: prune.Weights(nn.Params(n)),
@@ -203,8 +206,8 @@ func loop(n *net, clips *corpus, s Settings, dir *train.Dir, out IO) *train.Loop
 	return l
 }
 
-// measured is how many batches held-out recordings are measured by.
-const measured = 6
+// Held-out recordings are measured by so many batches of so many pieces.
+const measured, heldPieces = 6, 16
 
 // measure returns the negative log-likelihood of held-out pieces in nats a sample.
 func measure(ctx context.Context, n *net) (float64, error) {
