@@ -50,7 +50,11 @@ func loudest(p []float64) float64 {
 // ActiveRMS returns the root mean square over the blocks of 20 ms that are no more than 30 dB
 // below the loudest; 0 for silence.
 func ActiveRMS(x []float32, rate int) float64 {
-	p := powers(x, max(rate/50, 1))
+	return math.Sqrt(active(powers(x, max(rate/50, 1))))
+}
+
+// active returns the mean of the powers that are no more than 30 dB below the highest.
+func active(p []float64) float64 {
 	top, sum, n := loudest(p), 0.0, 0
 	for _, v := range p {
 		if v > 0 && v >= top*1e-3 {
@@ -58,7 +62,29 @@ func ActiveRMS(x []float32, rate int) float64 {
 			n++
 		}
 	}
-	return math.Sqrt(sum / float64(max(n, 1)))
+	return sum / float64(max(n, 1))
+}
+
+// LevelMeter is [ActiveRMS] for sound that comes a piece at a time. It keeps 8 bytes for each 20 ms.
+type LevelMeter struct {
+	Rate int
+
+	powers  []float64
+	pending []float32
+}
+
+// Push takes samples.
+func (m *LevelMeter) Push(x []float32) {
+	n := max(m.Rate/50, 1)
+	m.pending = append(m.pending, x...)
+	whole := len(m.pending) / n * n
+	m.powers = append(m.powers, powers(m.pending[:whole], n)...)
+	m.pending = append(m.pending[:0], m.pending[whole:]...)
+}
+
+// Active returns the square of the [ActiveRMS] of all samples so far.
+func (m *LevelMeter) Active() float64 {
+	return active(append(m.powers[:len(m.powers):len(m.powers)], powers(m.pending, max(m.Rate/50, 1))...))
 }
 
 // Trim returns the part of x between the first and the last block of 10 ms that is no more
@@ -69,11 +95,11 @@ func Trim(x []float32, rate int, db, edge float64) []float32 {
 	n := max(rate/100, 1)
 	p := powers(x, n)
 	limit := loudest(p) * math.Pow(10, -db/10)
-	active := func(i int) bool { return i >= 0 && i < len(p) && p[i] > 0 && p[i] >= limit }
+	loud := func(i int) bool { return i >= 0 && i < len(p) && p[i] > 0 && p[i] >= limit }
 	first, last := -1, -1
 	for _, clicks := range []bool{false, true} {
 		for i := range p {
-			if active(i) && (clicks || active(i-2) || active(i-1) || active(i+1) || active(i+2)) {
+			if loud(i) && (clicks || loud(i-2) || loud(i-1) || loud(i+1) || loud(i+2)) {
 				if first < 0 {
 					first = i
 				}

@@ -99,7 +99,12 @@ func (m *Mel) Count(n int) int {
 
 // Magnitudes returns the magnitudes [bins, T] of the spectra of a waveform.
 func (m *Mel) Magnitudes(x []float32) []float32 {
-	T, bins := m.Count(len(x)), m.Frames.Size/2+1
+	return m.magnitudes(x, m.Count(len(x)))
+}
+
+// magnitudes returns those of T frames.
+func (m *Mel) magnitudes(x []float32, T int) []float32 {
+	bins := m.Frames.Size/2 + 1
 	re, im := make([]float32, bins*T), make([]float32, bins*T)
 	m.Frames.Analyze(1, len(x), T, x, re, im)
 	for i, v := range re {

@@ -104,7 +104,7 @@ func parseClip(dir, line string) (Clip, error) {
 
 // Levels that recordings are brought to.
 const (
-	speechRMS  = 0.1  // of what is loud enough to be speech: -20 dB
+	SpeechRMS  = 0.1  // of what is loud enough to be speech: -20 dB
 	mostPeak   = 0.98 // wins over it
 	trimBelow  = 35.0 // dB below the loudest is silence at the ends
 	trimEdge   = 0.08 // seconds of it that stay
@@ -128,6 +128,6 @@ func (c Clip) Wave(rate int) ([]float32, error) {
 	if float64(len(x)) < leastSound*float64(rate) {
 		return nil, fmt.Errorf("data: speech: %s: %.2f s of sound are too short", c.Path, float64(len(x))/float64(rate))
 	}
-	audio.Gain(x, min(speechRMS/level, mostPeak/float64(audio.Peak(x))))
+	audio.Gain(x, min(SpeechRMS/level, mostPeak/float64(audio.Peak(x))))
 	return x, nil
 }

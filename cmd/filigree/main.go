@@ -30,6 +30,7 @@ const (
 // commands is the command line: its fields are commands, their fields flags.
 type commands struct {
 	Speak       speakCommand       `cmd:"" help:"Speak English text."`
+	Vocode      vocodeCommand      `cmd:"" help:"Make sound again from the spectra of a recording."`
 	Train       trainCommand       `cmd:"" help:"Train a model. Without a name, list what can be trained."`
 	Adapt       adaptCommand       `cmd:"" help:"Let a character model learn from a live stream."`
 	Eval        evalCommand        `cmd:"" help:"Score a run or a model on its test set."`

@@ -26,6 +26,7 @@ type speakCommand struct {
 	File    string   `placeholder:"FILE" help:"Say what stands in this text file."`
 	Output  string   `short:"o" placeholder:"FILE" help:"Write a WAV file; - writes to standard output. Without it, play."`
 	Voice   string   `placeholder:"FILE" help:"Voice to speak with; without it, the one that comes with the program."`
+	Vocoder string   `placeholder:"FILE" help:"WaveRNN from filigree train vocoder, in place of the voice's own decoder."`
 	Speed   float64  `default:"1" help:"1.5 speaks half as fast again."`
 	Seed    uint64   `default:"1" help:"Seed of the noise in the voice."`
 	Timings string   `placeholder:"FILE" help:"Write when each word and phoneme is spoken, as JSON, a line a sentence."`
@@ -41,7 +42,8 @@ func (speakCommand) Help() string {
   filigree speak --file book.txt -o book.wav --speed 1.1
   filigree speak '<speak>Wait <break time="1s"/> <prosody rate="slow">and see.</prosody></speak>'
   fortune | filigree speak - -o - | aplay
-  filigree speak --voice runs/cathy/voice.safetensors "Good morning."`
+  filigree speak --voice runs/cathy/voice.safetensors "Good morning."
+  filigree speak --vocoder runs/vocoder/model.safetensors "Good morning."`
 }
 
 // Validate checks the flags.
@@ -245,6 +247,16 @@ func (c *speakCommand) speak(ctx context.Context, con console, voice speaker, in
 	var err error
 	if options.Text, err = c.options(); err != nil {
 		return err
+	}
+	if c.Vocoder != "" {
+		if _, ok := voice.(*speech.Voice); !ok {
+			return fmt.Errorf("speak: --vocoder %s: %s makes no spectra that a vocoder could take", c.Vocoder, c.Voice)
+		}
+		made, err := (&vocoderFlags{Model: c.Vocoder, Weights: "f32", Temperature: 1, Seed: c.Seed}).vocoder()
+		if err != nil {
+			return err
+		}
+		options.Decode = made.Decode
 	}
 	if c.Timings == "" {
 		return c.sentences(ctx, con, voice, in, out, report, options, func(spokenTimes) error { return nil })

@@ -116,9 +116,13 @@ func rebuild(f *weights.File) (*Voice, error) {
 
 // Options say how a sentence is spoken. The zero value is the voice's own way.
 type Options struct {
-	Speed float64      // factor on the speed; 0 for 1
-	Rand  *rand.Rand   // of the noise; nil for one that is always the same
-	Text  text.Options // how the text of [Voice.Speak] is read
+	Speed float64    // factor on the speed; 0 for 1
+	Rand  *rand.Rand // of the noise; nil for one that is always the same
+
+	// Decode, where set, makes the waveform of log mel spectra [80, T], 160·T samples, in place of
+	// the voice's own decoder: a vocoder.
+	Decode func(logMel []float32) []float32
+	Text   text.Options // how the text of [Voice.Speak] is read
 }
 
 // Timed is a token with its time.
@@ -157,7 +161,11 @@ func (v *Voice) Utter(tokens []Token, o Options) Utterance {
 	if rng == nil {
 		rng = rand.New(rand.NewPCG(1, 0))
 	}
-	u.Samples = v.decode(u.Mel, u.Pitch, rng)
+	if o.Decode != nil {
+		u.Samples = o.Decode(u.Mel)
+	} else {
+		u.Samples = v.decode(u.Mel, u.Pitch, rng)
+	}
 	return u
 }
 

@@ -12,10 +12,18 @@ func Features(logMel []float32, bands int) []float32 {
 	out := make([]float32, len(logMel))
 	for b := range bands {
 		for t, v := range logMel[b*T : (b+1)*T] {
-			out[t*bands+b] = (v - logMean) / logDeviation
+			out[t*bands+b] = v
 		}
 	}
+	Normalize(out)
 	return out
+}
+
+// Normalize turns log mel spectra into frames to condition by, in place.
+func Normalize(logMel []float32) {
+	for i, v := range logMel {
+		logMel[i] = (v - logMean) / logDeviation
+	}
 }
 
 // Stack puts frame t of frames [T, Features] and those around it into dst of Width values. Frames

@@ -118,6 +118,11 @@ func values(p *nn.Param) []float32 {
 // Reset goes back to the beginning of a recording, with a frame of zeros.
 func (s *Session) Reset(seed uint64) {
 	s.pcg.Seed(seed, 0)
+	s.rewind()
+}
+
+// rewind goes back to the beginning of a recording, but not of the draws.
+func (s *Session) rewind() {
 	clear(s.states[0])
 	s.cell.State, s.cell.Next = s.states[0], s.states[1]
 	c, f := Split(0)

@@ -1,0 +1,317 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/seed073b5613/filigree/audio"
+	"github.com/seed073b5613/filigree/audio/codecs"
+	"github.com/seed073b5613/filigree/data"
+	"github.com/seed073b5613/filigree/kernel"
+	"github.com/seed073b5613/filigree/models/speech"
+	"github.com/seed073b5613/filigree/models/speech/wavernn"
+)
+
+// vocodeCommand takes a recording apart into spectra and makes sound of them again.
+type vocodeCommand struct {
+	File   string `arg:"" help:"The recording: WAV, FLAC, MP3 or Opus, of any rate and any number of channels."`
+	Output string `short:"o" placeholder:"FILE" help:"Write a WAV file, of 16000 samples a second; - writes to standard output. Without it, play."`
+	vocoderFlags
+	JSON bool `help:"Print one JSON object."`
+}
+
+// vocoderFlags choose what makes sound of spectra.
+type vocoderFlags struct {
+	Model       string  `required:"" placeholder:"FILE" help:"WaveRNN from filigree train vocoder; griffin-lim for 32 fast iterations of Griffin and Lim; voice for the decoder of the voice that comes with the program."`
+	Weights     string  `default:"f32" enum:"f32,bf16,int8" help:"How WaveRNN stores its weights: f32, bf16 or int8."`
+	Temperature float64 `default:"1" help:"Of WaveRNN's draws: below 1 there is less noise."`
+	Seed        uint64  `default:"1" help:"Seed of the draws, or of the first phases."`
+}
+
+// Help shows how the command is used.
+func (vocodeCommand) Help() string {
+	return `Examples:
+  filigree vocode recording.flac -o copy.wav --model runs/vocoder/model.safetensors
+  filigree vocode recording.flac -o copy.wav --model griffin-lim
+  filigree vocode talk.mp3 --model model.safetensors -o - | aplay
+
+The recording is brought to the level the models were trained at, and its copy back to its own. WaveRNN works
+as the recording is read, in memory that does not grow; the other two read all of it first. An interrupt
+leaves a file that ends where it came.`
+}
+
+// Validate checks the flags.
+func (c *vocodeCommand) Validate() error {
+	if !(c.Temperature > 0 && c.Temperature <= 10) {
+		return fmt.Errorf("--temperature %v: must be above 0 and at most 10", c.Temperature)
+	}
+	return nil
+}
+
+// vocodeReport is the JSON output.
+type vocodeReport struct {
+	SecondsAudio   float64 `json:"seconds_audio"`
+	SecondsCompute float64 `json:"seconds_compute"` // of the vocoder alone
+	RTF            float64 `json:"rtf"`
+	SampleRate     int     `json:"sample_rate"`
+	Model          string  `json:"model"`
+	Output         string  `json:"output,omitempty"`
+}
+
+// copier makes sound of frames of log mel spectra, given with the samples they were made of.
+type copier interface {
+	push(dst, frame []float32) []float32
+	flush(dst []float32, x func() []float32) []float32
+}
+
+// Run copies.
+func (c *vocodeCommand) Run(ctx context.Context, con console) error {
+	level, err := measureLevel(ctx, c.File)
+	if err != nil {
+		return err
+	}
+	if level.clipped > level.samples/1000 {
+		fmt.Fprintf(con.err, "filigree: %s is clipped at %d of %d samples: so will its copy be\n", c.File, level.clipped, level.samples)
+	}
+	made, err := c.vocoderFlags.open()
+	if err != nil {
+		return err
+	}
+	out, err := c.sink(con)
+	if err != nil {
+		return err
+	}
+	r := vocodeReport{SampleRate: speech.SampleRate, Model: c.Model, Output: c.Output}
+	err = c.copy(ctx, con, level, made, out, &r)
+	if closeErr := out.Close(); err == nil {
+		err = closeErr
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("vocode: interrupted after %.1f s, which are kept", r.SecondsAudio)
+	}
+	if err != nil {
+		return err
+	}
+	r.RTF = r.SecondsCompute / r.SecondsAudio
+	if c.JSON {
+		w := con.out
+		if c.Output == "-" {
+			w = con.err
+		}
+		return printJSON(w, r)
+	}
+	_, err = fmt.Fprintf(con.err, "%.1f s of sound, made in %.2f s\n", r.SecondsAudio, r.SecondsCompute)
+	return err
+}
+
+// copy reads the recording once more and writes its copy.
+func (c *vocodeCommand) copy(ctx context.Context, con console, level soundLevel, made copier, out sink, r *vocodeReport) error {
+	f, err := audio.OpenFile(c.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	gain := float32(data.SpeechRMS / level.active)
+	mel, total := audio.VoiceMel().Stream(), 0
+	_, keeps := made.(*wholeCopier)
+	var sound, all []float32
+	write := func() error {
+		sound = sound[:min(len(sound), total-int(r.SecondsAudio*speech.SampleRate+0.5))]
+		for i, v := range sound {
+			sound[i] = v / gain
+		}
+		r.SecondsAudio += float64(len(sound)) / speech.SampleRate
+		err := out.Write(sound)
+		sound = sound[:0]
+		return err
+	}
+	use := func(frame []float32) {
+		began := time.Now()
+		sound = made.push(sound, frame)
+		r.SecondsCompute += time.Since(began).Seconds()
+	}
+	shown := time.Now()
+	err = readMono(ctx, f, speech.SampleRate, func(x []float32) error {
+		for i, v := range x {
+			x[i] = (v - float32(level.mean)) * gain
+		}
+		if keeps {
+			all = append(all, x...)
+		}
+		total += len(x)
+		mel.Push(x, use)
+		if time.Since(shown) > 2*time.Second && !c.JSON {
+			shown = time.Now()
+			fmt.Fprintf(con.err, "%.0f of %.0f s\n", r.SecondsAudio, level.seconds)
+		}
+		return write()
+	})
+	if err != nil {
+		return err
+	}
+	mel.Flush(use)
+	began := time.Now()
+	sound = made.flush(sound, func() []float32 { return all })
+	r.SecondsCompute += time.Since(began).Seconds()
+	return write()
+}
+
+// open returns what makes sound.
+func (v *vocoderFlags) open() (copier, error) {
+	rng := rand.New(rand.NewPCG(v.Seed, 0))
+	switch v.Model {
+	case "griffin-lim":
+		return &wholeCopier{make: func(x, logMel []float32) []float32 { return audio.VoiceMel().Waveform(logMel, len(x), 32, rng) }}, nil
+	case "voice":
+		voice, err := speech.Default()
+		if err != nil {
+			return nil, err
+		}
+		return &wholeCopier{make: func(x, logMel []float32) []float32 {
+			T := len(logMel) / speech.MelBands
+			hz := audio.Pitch(x, speech.SampleRate, speech.Hop)
+			return voice.Decode(logMel, append(hz, make([]float32, T)...)[:T], rng)
+		}}, nil
+	}
+	made, err := v.vocoder()
+	return frameCopier{made}, err
+}
+
+// vocoder opens WaveRNN.
+func (v *vocoderFlags) vocoder() (*wavernn.Vocoder, error) {
+	m, err := wavernn.Open(v.Model)
+	if err != nil {
+		return nil, err
+	}
+	if s := m.Spec(); s.Features != speech.MelBands || s.Hop != speech.Hop {
+		return nil, fmt.Errorf("vocode: %s takes frames of %d values and %d samples, not of %d and %d", v.Model, s.Features, s.Hop, speech.MelBands, speech.Hop)
+	}
+	p, err := kernel.ParsePrecision(v.Weights)
+	if err != nil {
+		return nil, err
+	}
+	return wavernn.NewVocoder(m, wavernn.Options{Weights: p, Temperature: v.Temperature, Seed: v.Seed})
+}
+
+// frameCopier copies frame by frame.
+type frameCopier struct{ made *wavernn.Vocoder }
+
+func (c frameCopier) push(dst, frame []float32) []float32 {
+	wavernn.Normalize(frame)
+	return c.made.Push(dst, frame)
+}
+
+func (c frameCopier) flush(dst []float32, _ func() []float32) []float32 { return c.made.Flush(dst) }
+
+// wholeCopier copies when it has all.
+type wholeCopier struct {
+	frames []float32 // [T, bands]
+	make   func(x, logMel []float32) []float32
+}
+
+func (c *wholeCopier) push(dst, frame []float32) []float32 {
+	c.frames = append(c.frames, frame...)
+	return dst
+}
+
+func (c *wholeCopier) flush(dst []float32, x func() []float32) []float32 {
+	T := len(c.frames) / speech.MelBands
+	logMel := make([]float32, len(c.frames))
+	for t := range T {
+		for b := range speech.MelBands {
+			logMel[b*T+t] = c.frames[t*speech.MelBands+b]
+		}
+	}
+	return append(dst, c.make(x(), logMel)...)
+}
+
+// sink returns where the copy goes.
+func (c *vocodeCommand) sink(con console) (sink, error) {
+	switch c.Output {
+	case "-":
+		return audio.NewWAVWriter(con.out, speech.SampleRate, 1), nil
+	case "":
+		player, err := codecs.NewPlayer(speech.SampleRate, 1)
+		if err != nil {
+			return nil, fmt.Errorf("vocode: %w; name a file with -o", err)
+		}
+		return player, nil
+	}
+	return audio.CreateWAV(c.Output, speech.SampleRate, 1)
+}
+
+// soundLevel is how loud a recording is.
+type soundLevel struct {
+	mean, active     float64 // its offset; root mean square of what is loud enough to be speech
+	seconds          float64
+	samples, clipped int
+}
+
+// measureLevel reads a recording once. Silence, and what is too short to have a spectrum, are errors.
+func measureLevel(ctx context.Context, path string) (soundLevel, error) {
+	f, err := audio.OpenFile(path)
+	if err != nil {
+		return soundLevel{}, err
+	}
+	defer f.Close()
+	var l soundLevel
+	sum, n := 0.0, 0
+	blocks := audio.LevelMeter{Rate: speech.SampleRate}
+	err = readMono(ctx, f, speech.SampleRate, func(x []float32) error {
+		for _, v := range x {
+			sum += float64(v)
+			if v >= 0.999 || v <= -0.999 {
+				l.clipped++
+			}
+		}
+		n += len(x)
+		blocks.Push(x)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return l, err
+	case n < speech.Hop:
+		return l, fmt.Errorf("vocode: %s has %d samples at %d Hz: at least %d are needed", path, n, speech.SampleRate, speech.Hop)
+	}
+	l.mean, l.samples, l.seconds = sum/float64(n), n, float64(n)/speech.SampleRate
+	if l.active = math.Sqrt(max(0, blocks.Active()-l.mean*l.mean)); l.active < 1e-4 {
+		return l, fmt.Errorf("vocode: %s is silent", path)
+	}
+	return l, nil
+}
+
+// readMono calls use with the mean of a stream's channels at a rate, a few thousand samples at a time.
+func readMono(ctx context.Context, s audio.Stream, rate int, use func(x []float32) error) error {
+	C := s.Channels()
+	buf, mixed, out := make([]float32, 2048*C), make([]float32, 2048), []float32(nil)
+	r := audio.NewResampler(s.Rate(), rate)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := s.Read(buf)
+		if errors.Is(err, io.EOF) {
+			return use(r.Flush(out[:0]))
+		}
+		if err != nil {
+			return err
+		}
+		for t := range n / C {
+			sum := float32(0)
+			for _, v := range buf[t*C : (t+1)*C] {
+				sum += v
+			}
+			mixed[t] = sum / float32(C)
+		}
+		out = r.Push(out[:0], mixed[:n/C])
+		if err := use(out); err != nil {
+			return err
+		}
+	}
+}
