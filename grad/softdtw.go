@@ -164,11 +164,8 @@ func (o *softDTW) slopes(b int, share []float64, T, U int) {
 		for i, v := range x {
 			sum := 0.0
 			for j, e := range share[i*U : (i+1)*U] {
-				switch {
-				case v > y[j]:
-					sum += e
-				case v < y[j]:
-					sum -= e
+				if d := v - y[j]; d != 0 { // which is greater is anybody's guess: no branch on it
+					sum += math.Copysign(e, float64(d))
 				}
 			}
 			o.dx[at+i] += float32(scale * sum)
