@@ -67,12 +67,36 @@ func TestReproduceShows(t *testing.T) {
 	for args, says := range map[string]string{
 		"reproduce":                                      "1902.09574",
 		"reproduce rigl --list --budget 20m":             "mnist/rigl-2x-98-3\tfiligree train mnist --data DIR",
-		"reproduce rigl --full":                          "--arch resnet50",
+		"reproduce rigl --full":                          "--arch resnet-50",
 		"reproduce state-of-sparsity --list --budget 1h": "--method variational",
 	} {
 		out, errs, code := execute(t, dir, strings.Fields(args)...)
 		if code != 0 || !strings.Contains(out, says) {
 			t.Errorf("%s: code %d, %s\n%s\ndoes not contain %q", args, code, errs, out, says)
+		}
+	}
+}
+
+// The papers' settings that need data are commands that lack nothing else.
+func TestFullSettingsRun(t *testing.T) {
+	for _, s := range studies {
+		out, _, code := execute(t, t.TempDir(), "reproduce", s.name, "--full")
+		if code != 0 {
+			t.Fatalf("%s: exit code %d", s.name, code)
+		}
+		n := 0
+		for _, line := range strings.Split(out, "\n") {
+			command, ok := strings.CutPrefix(line, "filigree train ")
+			if !ok || !strings.Contains(command, " --data ") {
+				continue // what needs none would train
+			}
+			n++
+			if _, errs, code := execute(t, t.TempDir(), append([]string{"train"}, strings.Fields(command)...)...); code != 1 || !strings.Contains(errs, "no such file") {
+				t.Errorf("%s: exit code %d: %s", line, code, errs)
+			}
+		}
+		if n == 0 && (s.name == "rigl" || s.name == "state-of-sparsity") {
+			t.Errorf("%s has no commands at the paper's settings", s.name)
 		}
 	}
 }

@@ -154,7 +154,7 @@ var paperBLEU = map[string]string{
 }
 
 // translate compares the methods at both sparsities, and tickets at the higher one. Below
-// four hours the network has half the width, a smaller vocabulary, half the beam and no
+// four hours the network has half the width, a smaller vocabulary and no
 // dropout, as it sees each pair a few times at most.
 func translate(s *study.Study, size float64) {
 	steps, width, vocabulary, batch := clamp(1500*size, 400, 20_000), 1.0, 4000, 64
@@ -165,7 +165,7 @@ func translate(s *study.Study, size float64) {
 		t.Steps, t.Width, t.Vocabulary, t.Batch = steps, width, vocabulary, batch
 		t.Every, t.Distribution = max(20, steps/100), "even"
 		if width < 1 {
-			t.Rate, t.WarmUp, t.Dropout, t.Beam = 3e-3, steps/6, 0, 2
+			t.Rate, t.WarmUp, t.Dropout = 3e-3, steps/6, 0
 		}
 	}
 	g := study.Group{Key: "translate", Title: "A small Transformer on Multi30k", Task: "translate",
@@ -180,7 +180,7 @@ func translate(s *study.Study, size float64) {
 
 // full holds the nearest to the paper's own settings (section 3 and the released flags).
 var full = []string{
-	"filigree train images --data IMAGENET --arch resnet50 --method magnitude --sparsity 0.9 --distribution even --epochs 100 --batch 1024 --rate 0.4 --schedule step --decay 1e-4 --smoothing 0.1 --begin 0.31 --until 0.6 --every 2000",
-	"filigree train images --data IMAGENET --arch resnet50 --method variational --sparsity 0.9 --penalty 0.1 --threshold 0.5 --epochs 100 --batch 1024",
+	"filigree train images --data IMAGENET --arch resnet-50 --method magnitude --sparsity 0.9 --distribution even --epochs 100 --batch 1024 --rate 0.4 --schedule step --decay 1e-4 --smoothing 0.1 --begin 0.31 --until 0.6 --every 2000",
+	"filigree train images --data IMAGENET --arch resnet-50 --method variational --sparsity 0.9 --penalty 0.1 --threshold 0.5 --epochs 100 --batch 1024",
 	"filigree train translate --data WMT14 --from en --to de --method magnitude --sparsity 0.9 --distribution even --steps 500000 --width 4 --layers 6 --vocabulary 32000 --smoothing 0.1 --dropout 0.1 --every 10000",
 }
