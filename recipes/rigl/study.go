@@ -2,6 +2,7 @@ package rigl
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/seed073b5613/filigree/recipes/study"
@@ -142,11 +143,11 @@ func mnist(s *study.Study, epochs int, sparsities []float64) {
 	g.Entries = append(g.Entries,
 		entry("mnist", "Small-Dense, 90 %", "Small-Dense", float64(epochs), func(t *tasks.Settings) {
 			base(t)
-			t.Method, t.Width = "dense", widthFor(0.1)
+			t.Method, t.Width = "dense", widthFor(0.1, perceptron)
 		}),
 		entry("mnist", "Big-Sparse, 90 %", "Big-Sparse", 4*float64(epochs), func(t *tasks.Settings) {
 			base(t)
-			t.Method, t.Sparsity, t.Width = "rigl", 0.9, widthFor(10)
+			t.Method, t.Sparsity, t.Width = "rigl", 0.9, widthFor(10, perceptron)
 		}))
 	s.Claims = append(s.Claims,
 		study.Claim{Group: "mnist", A: "RigL, 90 %", B: "Small-Dense, 90 %", Kind: study.Above},
@@ -155,12 +156,8 @@ func mnist(s *study.Study, epochs int, sparsities []float64) {
 	s.Groups = append(s.Groups, g)
 }
 
-// widthFor returns the width multiplier at which LeNet-300-100 has a share of its weights.
-func widthFor(share float64) float64 {
-	weights := func(w float64) float64 {
-		a, b := float64(int(300*w+0.5)), float64(int(100*w+0.5))
-		return 784*a + a*b + 10*b
-	}
+// widthFor returns the width multiplier at which a network has a share of its weights.
+func widthFor(share float64, weights func(width float64) float64) float64 {
 	lo, hi := 0.0, 20.0
 	for range 60 {
 		if mid := (lo + hi) / 2; weights(mid) < share*weights(1) {
@@ -170,6 +167,27 @@ func widthFor(share float64) float64 {
 		}
 	}
 	return float64(int(1e4*hi)) / 1e4
+}
+
+// perceptron returns the weights of LeNet-300-100 at a width.
+func perceptron(width float64) float64 {
+	a, b := math.Round(300*width), math.Round(100*width)
+	return 784*a + a*b + 10*b
+}
+
+// residual returns the weights of WRN-10 at a width: the first convolution has 16 channels
+// at any, and blocks that change the number of channels have a shortcut.
+func residual(width float64) float64 {
+	n, in := 3*9*16.0, 16.0
+	for _, channels := range []float64{16, 32, 64} {
+		out := math.Round(channels * width)
+		n += 9 * out * (in + out)
+		if in != out {
+			n += in * out
+		}
+		in = out
+	}
+	return n + 10*in
 }
 
 // paperCIFAR holds figures of WRN-22-2, 250 epochs, from the author (google-research/rigl,
@@ -191,16 +209,34 @@ func cifar(s *study.Study, epochs int, sparsities []float64, all bool) {
 	names := []string{"Static", "SET", "RigL", "RigL 2x", "Pruning"}
 	chain := order
 	if all {
-		names = append(names, "SNIP")
-		chain = append(chain[:len(chain):len(chain)], study.Claim{A: "SNIP", B: "Static", Kind: study.NotBelow})
+		names = append(names, "SNIP", "Lottery")
+		chain = append(chain[:len(chain):len(chain)],
+			study.Claim{A: "SNIP", B: "Static", Kind: study.NotBelow},
+			study.Claim{A: "RigL", B: "Lottery", Kind: study.Above})
 	}
 	for _, sparsity := range sparsities {
 		add(&g, find(names...), sparsity, 16*float64(epochs), base, paperCIFAR)
 		s.Claims = append(s.Claims, claims("cifar10", sparsity, chain...)...)
 	}
 	if all {
-		add(&g, find("RigL, uniform"), sparsities[0], 16*float64(epochs), base, nil)
-		s.Claims = append(s.Claims, claims("cifar10", sparsities[0], study.Claim{A: "RigL", B: "RigL, uniform", Kind: study.NotBelow})...)
+		last := sparsities[len(sparsities)-1]
+		add(&g, find("Static, uniform", "RigL, uniform"), last, 16*float64(epochs), base, nil)
+		s.Claims = append(s.Claims, claims("cifar10", last,
+			study.Claim{A: "Static", B: "Static, uniform", Kind: study.NotBelow},
+			study.Claim{A: "RigL", B: "RigL, uniform", Kind: study.NotBelow})...)
+		g.Entries = append(g.Entries,
+			entry("cifar10", "Small-Dense, 90 %", "Small-Dense", 10*float64(epochs), func(t *tasks.Settings) {
+				base(t)
+				t.Method, t.Width = "dense", widthFor(0.1, residual)
+			}),
+			entry("cifar10", "Big-Sparse, 90 %", "Big-Sparse", 100*float64(epochs), func(t *tasks.Settings) {
+				base(t)
+				t.Method, t.Sparsity, t.Width = "rigl", 0.9, widthFor(10, residual)
+			}))
+		s.Claims = append(s.Claims,
+			study.Claim{Group: "cifar10", A: "RigL, 90 %", B: "Small-Dense, 90 %", Kind: study.Above},
+			study.Claim{Group: "cifar10", A: "Big-Sparse, 90 %", B: "Dense", Kind: study.NotBelow},
+			study.Claim{Group: "cifar10", A: "Dense", B: "Small-Dense, 90 %", Kind: study.Above})
 	}
 	dense := entry("cifar10", "Dense", "Dense", 45*float64(epochs), func(t *tasks.Settings) {
 		base(t)

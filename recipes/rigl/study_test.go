@@ -3,11 +3,15 @@ package rigl
 import (
 	"io"
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
+	"github.com/seed073b5613/filigree/models/vision"
+	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/recipes/sparsity"
 	"github.com/seed073b5613/filigree/recipes/study"
+	"github.com/seed073b5613/filigree/tensor"
 )
 
 // Plans are valid at every budget, have all runs their claims are about, and grow with it.
@@ -44,13 +48,37 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// A net of that width has the share of LeNet-300-100's weights.
+// Nets of these widths have the share of the weights.
 func TestWidthFor(t *testing.T) {
-	for _, share := range []float64{0.02, 0.1, 1, 10} {
-		w := widthFor(share)
-		a, b := math.Round(300*w), math.Round(100*w)
-		if got := (784*a + a*b + 10*b) / 266_200; math.Abs(got/share-1) > 0.12 {
-			t.Errorf("width %v has %v of the weights, want %v", w, got, share)
+	for name, weights := range map[string]func(float64) float64{"mnist": perceptron, "cifar10": residual} {
+		for _, share := range []float64{0.02, 0.1, 1, 10} {
+			w := widthFor(share, weights)
+			if got := weights(w) / weights(1); math.Abs(got/share-1) > 0.12 {
+				t.Errorf("%s: width %v has %v of the weights, want %v", name, w, got, share)
+			}
+		}
+	}
+	for _, width := range []float64{0.3, 1, 2.5} { // the counts are those of the networks
+		for _, c := range []struct {
+			spec vision.Spec
+			want float64
+		}{
+			{vision.Spec{Arch: vision.LeNet300100, Classes: 10, Input: []int{784}, Width: width}, perceptron(width)},
+			{vision.Spec{Arch: vision.WRN, Classes: 10, Input: []int{3, 32, 32}, Depth: 10, Width: width}, residual(width)},
+		} {
+			net, err := vision.New(c.spec, rand.New(rand.NewPCG(1, 1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for _, p := range nn.Params(net) {
+				if p.Prunable {
+					n += tensor.Size(p.Shape)
+				}
+			}
+			if float64(n) != c.want {
+				t.Errorf("%s, width %v: %d weights, counted %v", c.spec.Arch, width, n, c.want)
+			}
 		}
 	}
 }

@@ -175,7 +175,12 @@ func translate(s *study.Study, size float64) {
 	g = group(g, variants[:4], []float64{0.8}, cost, base, paperBLEU)
 	s.Groups = append(s.Groups, group(g, variants, []float64{0.9}, cost, base, paperBLEU))
 	s.Claims = append(s.Claims, claims("translate", 0.8, "Magnitude", "Variational", "L0", "Random")...)
-	s.Claims = append(s.Claims, claims("translate", 0.9)...)
+	for _, c := range claims("translate", 0.9) {
+		if c.A == at("L0", 0.9) {
+			c.Explanation = "The paper's best runs have it the other way round: L0 20.05, random 20.67"
+		}
+		s.Claims = append(s.Claims, c)
+	}
 }
 
 // full holds the nearest to the paper's own settings (section 3 and the released flags).
