@@ -44,6 +44,7 @@ func (s AcousticSpec) check() error {
 // pitch.
 type Acoustic struct {
 	Spec AcousticSpec `json:"-"`
+	Drop nn.Dropout   `json:"-"` // on what each block adds, while training
 
 	Symbol, Place *nn.Embedding
 	Blocks        []*tokenBlock
@@ -108,7 +109,7 @@ func (m *Acoustic) Encode(t *grad.Tape, ids, places *tensor.Tensor, mask []float
 	x := grad.Add(t, m.Symbol.Forward(t, t.Input(ids)), m.Place.Forward(t, t.Input(places)))
 	x = masked(t, x, mask)
 	for _, b := range m.Blocks {
-		x = b.forward(t, x, mask)
+		x = b.forward(t, x, mask, m.Drop)
 	}
 	return masked(t, m.Norm.Forward(t, x), mask)
 }
@@ -123,7 +124,7 @@ func (m *Acoustic) LogLengths(t *grad.Tape, h *grad.Var) *grad.Var {
 func (m *Acoustic) PitchOf(t *grad.Tape, a *grad.Var, mask []float32) *grad.Var {
 	x := masked(t, m.PitchStem.Forward(t, a), mask)
 	for _, b := range m.Pitch {
-		x = b.forward(t, x, mask)
+		x = b.forward(t, x, mask, m.Drop)
 	}
 	return m.PitchOut.Forward(t, m.PitchNorm.Forward(t, x))
 }
@@ -133,7 +134,7 @@ func (m *Acoustic) PitchOf(t *grad.Tape, a *grad.Var, mask []float32) *grad.Var 
 func (m *Acoustic) Mel(t *grad.Tape, a, pitch *grad.Var, mask []float32) *grad.Var {
 	x := masked(t, grad.Add(t, m.Stem.Forward(t, a), m.FromF0.Forward(t, pitch)), mask)
 	for _, b := range m.Layers {
-		x = b.forward(t, x, mask)
+		x = b.forward(t, x, mask, m.Drop)
 	}
 	return m.Out.Forward(t, m.OutNorm.Forward(t, x))
 }

@@ -27,11 +27,12 @@ func newFrameBlock(C, hidden int, scale float64, rng *rand.Rand) *frameBlock {
 	return b
 }
 
-// forward applies the block. mask, nil for none, is 0 in columns of padding, which stay 0.
-func (b *frameBlock) forward(t *grad.Tape, x *grad.Var, mask []float32) *grad.Var {
+// forward applies the block. mask, nil for none, is 0 in columns of padding, which stay 0;
+// what is added to x passes through drop.
+func (b *frameBlock) forward(t *grad.Tape, x *grad.Var, mask []float32, drop nn.Dropout) *grad.Var {
 	y := b.Norm.Forward(t, b.Depthwise.Forward(t, x))
 	y = b.Down.Forward(t, grad.GELU(t, b.Up.Forward(t, y)))
-	return masked(t, grad.Add(t, x, y), mask)
+	return masked(t, grad.Add(t, x, drop.Forward(t, y)), mask)
 }
 
 func masked(t *grad.Tape, x *grad.Var, mask []float32) *grad.Var {
@@ -64,14 +65,14 @@ func newTokenBlock(C int, dilations []int, rng *rand.Rand) *tokenBlock {
 	return b
 }
 
-func (b *tokenBlock) forward(t *grad.Tape, x *grad.Var, mask []float32) *grad.Var {
+func (b *tokenBlock) forward(t *grad.Tape, x *grad.Var, mask []float32, drop nn.Dropout) *grad.Var {
 	for i := 0; i < len(b.Convs); i += 2 {
 		y := x
 		for j := i; j < min(i+2, len(b.Convs)); j++ {
 			y = masked(t, grad.ReLU(t, b.Norms[j].Forward(t, y)), mask)
 			y = b.Convs[j].Forward(t, y)
 		}
-		x = grad.Add(t, x, y)
+		x = grad.Add(t, x, drop.Forward(t, y))
 	}
 	return masked(t, x, mask)
 }

@@ -35,7 +35,9 @@ func (s DecoderSpec) check() error {
 // magnitude and phase of each frame's spectrum, added up by the inverse short-time Fourier
 // transform (Vocos, arXiv:2306.00814; the blocks and rates of EATS's decoder would cost fifty
 // times as much). The magnitude starts from the mel spectrum's, the phase from that of a pulse
-// train at the voice's pitch.
+// train at the voice's pitch. Overlapping frames disagree, so that the waveform's spectrum is not the one it was
+// made of: the waveform is made twice, the second time with what its mel spectrum lacked
+// added to the magnitudes. The networks learn through both.
 type Decoder struct {
 	Spec DecoderSpec `json:"-"`
 
@@ -73,9 +75,13 @@ func (d *Decoder) Wave(t *grad.Tape, mel *grad.Var, pitch *tensor.Tensor, e Exci
 	x := grad.Add(t, d.Stem.Forward(t, stats.Normal(t, mel)), d.FromF0.Forward(t, t.Input(pitch)))
 	x = d.First.Forward(t, grad.Add(t, x, d.Pulses.Forward(t, t.Input(tensor.Of(e.Log, shape...)))))
 	for _, b := range d.Blocks {
-		x = b.forward(t, x, nil)
+		x = b.forward(t, x, nil, nn.Dropout{})
 	}
 	y := d.Out.Forward(t, d.Norm.Forward(t, x))
-	magnitude := grad.Add(t, grad.Rows(t, y, 0, headBins), prior(t, mel))
-	return grad.InverseSTFT(t, magnitude, grad.Rows(t, y, headBins, 2*headBins), e.Cos, e.Sin, headFrames, loudest)
+	magnitude, phase := grad.Add(t, grad.Rows(t, y, 0, headBins), prior(t, mel)), grad.Rows(t, y, headBins, 2*headBins)
+	x = grad.InverseSTFT(t, magnitude, phase, e.Cos, e.Sin, headFrames, loudest)
+	is := grad.LogMel(t, grad.Magnitude(t, x, melFront.Frames, shape[2]), melFront.Filters, melFront.Floor)
+	lacking := grad.Add(t, mel, grad.ScaleShift(t, is, -1, make([]float32, MelBands*shape[1])))
+	magnitude = grad.Add(t, magnitude, overBins(t, lacking, nil))
+	return grad.InverseSTFT(t, magnitude, phase, e.Cos, e.Sin, headFrames, loudest)
 }

@@ -74,11 +74,14 @@ func Excite(hz []float32, B, T int, rng *rand.Rand) Excitation {
 	return e
 }
 
+// melFront makes the spectra that acoustic models predict.
+var melFront = audio.VoiceMel()
+
 // spread is the matrix [321, 80] that spreads log mel spectra over the bins of the decoder's
 // transform by linear interpolation, and shift [80] is what is added to each band before,
 // so that the result is the log magnitude of a bin where the spectrum is flat.
 var spread, shift = func() ([]float32, []float32) {
-	mel := audio.VoiceMel()
+	mel := melFront
 	bins := mel.Frames.Size/2 + 1
 	shift := make([]float32, MelBands)
 	for b := range shift {
@@ -108,6 +111,10 @@ var floorOf = func() []float32 {
 }()
 
 // prior returns the log magnitudes [321, ...] that log mel spectra [80, ...] suggest.
-func prior(t *grad.Tape, mel *grad.Var) *grad.Var {
-	return grad.Linear(t, mel, &grad.Weight{M: headBins, K: MelBands, Dense: spread}, floorOf, nil)
+func prior(t *grad.Tape, mel *grad.Var) *grad.Var { return overBins(t, mel, floorOf) }
+
+// overBins spreads rows of bands [80, ...] over the bins [321, ...], and adds the floor of each
+// where there is one.
+func overBins(t *grad.Tape, mel *grad.Var, floor []float32) *grad.Var {
+	return grad.Linear(t, mel, &grad.Weight{M: headBins, K: MelBands, Dense: spread}, floor, nil)
 }

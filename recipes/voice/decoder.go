@@ -22,10 +22,9 @@ const (
 	cropEdge   = 4
 )
 
-// resolutions of the spectral loss: transforms of 256, 512 and 1024
-// samples, a quarter apart.
+// resolutions of the spectral loss: transforms of 256 to 2048 samples, a quarter apart.
 var resolutions = func() (rs []kernel.Frames) {
-	for _, n := range []int{256, 512, 1024} {
+	for _, n := range []int{256, 512, 1024, 2048} {
 		rs = append(rs, kernel.Frames{Size: n, Hop: n / 4, Before: n / 2, Window: audio.Hann(n, n)})
 	}
 	return rs
@@ -116,6 +115,9 @@ func (n *decoderNet) judged(t *grad.Tape) (x, y *grad.Var) {
 	return grad.Slice(t, x, starts, L), &grad.Var{Value: tensor.Of(b.wave, 1, n.source.size, L)}
 }
 
+// melWeight is the share of the log mel spectrum in the loss.
+const melWeight = 2
+
 // SpectralLoss returns how far the spectra of waveforms x are from those of y, both [1, B, L]: the
 // spectral distances of several resolutions (mean) and L1 of the log mel spectrum.
 func SpectralLoss(t *grad.Tape, x, y *grad.Var, front *audio.Mel) *grad.Var {
@@ -136,5 +138,5 @@ func SpectralLoss(t *grad.Tape, x, y *grad.Var, front *audio.Mel) *grad.Var {
 	mel := func(t *grad.Tape, x *grad.Var) *grad.Var {
 		return grad.LogMel(t, grad.Magnitude(t, x, front.Frames, T), front.Filters, front.Floor)
 	}
-	return grad.Add(t, loss, grad.L1(t, mel(t, x), mel(none, y).Value.Data, nil))
+	return plus(t, loss, melWeight, grad.L1(t, mel(t, x), mel(none, y).Value.Data, nil))
 }

@@ -115,6 +115,7 @@ const (
 const (
 	acousticBatch = 8
 	decoderBatch  = 8
+	dropShare     = 0.1 // of what the blocks of the acoustic model add
 )
 
 // run is a training under way.
@@ -269,12 +270,14 @@ func (r *run) train(ctx context.Context, s stage) error {
 		scores, err := score(ctx)
 		return scores, errors.Join(err, r.listen(s.name, step), tasks.Plot(dir, s.metric))
 	}
+	random := rand.NewPCG(r.Seed, streamTopology)
+	r.voice.Acoustic.Drop = nn.Dropout{P: dropShare, Random: rand.New(random)}
 	loop := &train.Loop{Net: s.net, Data: s.source, Steps: c.Steps, Clip: 1, Dir: dir,
 		Loss:     func(_ *grad.Tape, out *grad.Var, _ []int32) *grad.Var { return out },
 		Optim:    &optim.Adam{Beta1: 0.9, Beta2: 0.98, Decay: 0.01},
 		Rate:     optim.WarmUp(optim.Cosine(s.rate, c.Steps), min(200, c.Steps/10)),
 		Average:  &optim.Average{Decay: 0.998},
-		Random:   rand.NewPCG(r.Seed, streamTopology),
+		Random:   random,
 		Evaluate: s.score, EvalEvery: s.every, SaveAfter: 2 * time.Minute, Best: s.save, Report: report,
 	}
 	if ps := nn.Params(s.net); s.players == nil {
