@@ -64,7 +64,7 @@ const pitchChannels = 64
 func (d *FrameDecoder) PitchOf(t *grad.Tape, x *grad.Var) *grad.Var {
 	x = d.PitchStem.Forward(t, x)
 	for _, b := range d.Pitch {
-		x = b.forward(t, x, nil)
+		x = b.forward(t, x, nil, nn.Dropout{})
 	}
 	return d.PitchOut.Forward(t, d.PitchNorm.Forward(t, x))
 }
@@ -76,7 +76,7 @@ func (d *FrameDecoder) Wave(t *grad.Tape, x *grad.Var, pitch *tensor.Tensor, e E
 	y := grad.Add(t, d.Stem.Forward(t, x), d.FromF0.Forward(t, t.Input(pitch)))
 	y = d.First.Forward(t, grad.Add(t, y, d.Pulses.Forward(t, t.Input(tensor.Of(e.Log, shape...)))))
 	for _, b := range d.Blocks {
-		y = b.forward(t, y, nil)
+		y = b.forward(t, y, nil, nn.Dropout{})
 	}
 	y = d.Out.Forward(t, d.Norm.Forward(t, y))
 	return grad.InverseSTFT(t, grad.Rows(t, y, 0, headBins), grad.Rows(t, y, headBins, 2*headBins), e.Cos, e.Sin, headFrames, loudest)
