@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/seed073b5613/filigree/audio"
@@ -170,12 +171,21 @@ func readAlignment(path string, clips []*Clip) (alignment, error) {
 		if !ok {
 			return nil, errors.New("other recordings")
 		}
-		total := 0
+		total, spoken := 0, make([][]string, len(c.Sentence.Words))
 		for _, s := range segments {
 			total += s.Frames
+			if s.Word >= len(spoken) {
+				return nil, errors.New("other words")
+			}
+			if s.Word >= 0 {
+				spoken[s.Word] = append(spoken[s.Word], s.Phone)
+			}
 		}
 		if segments != nil && total != c.Frames()+1 {
 			return nil, errors.New("other lengths")
+		}
+		if segments != nil && !slices.EqualFunc(spoken, phones(c.Sentence), slices.Equal[[]string]) {
+			return nil, errors.New("other pronunciations: the reading of text has changed")
 		}
 	}
 	return found, nil

@@ -137,6 +137,35 @@ func TestTimed(t *testing.T) {
 	}
 }
 
+// An alignment is used again for the same recordings, lengths and pronunciations only.
+func TestReadAlignment(t *testing.T) {
+	c := &Clip{ID: "a", Sentence: text.Analyze("No."), HZ: make([]float32, 9)}
+	segments := func(phones ...string) string {
+		s := ""
+		for _, p := range phones {
+			s += fmt.Sprintf(`{"Phone":%q,"Word":0,"Frames":5},`, p)
+		}
+		return `{"a":[` + strings.TrimSuffix(s, ",") + "]}"
+	}
+	for file, want := range map[string]string{
+		segments("N", "OW"): "",
+		segments("N", "AA"): "pronunciations",
+		segments("N"):       "lengths",
+		`{"a":[{"Phone":"N","Word":1,"Frames":10}]}`: "words",
+		`{"b":[]}`: "recordings",
+		`{`:        "JSON",
+	} {
+		path := filepath.Join(t.TempDir(), "alignment.json")
+		if err := os.WriteFile(path, []byte(file), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readAlignment(path, []*Clip{c})
+		if got := fmt.Sprint(err); want == "" && err != nil || !strings.Contains(got, want) {
+			t.Errorf("%s: %v, want %q", file, err, want)
+		}
+	}
+}
+
 func TestBadSettings(t *testing.T) {
 	for want, change := range map[string]func(*Settings){
 		"--data":     func(s *Settings) { s.Data = "" },
