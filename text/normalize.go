@@ -327,16 +327,15 @@ func (r *scanner) address(rest string) bool {
 		n = min(len(rest), 300)
 	}
 	s := strings.TrimRight(rest[:n], ".!?:'*_-]")
-	s, plainly := strings.CutSuffix(s, "'s")
+	s, owner := strings.CutSuffix(s, "'s")
 	if !isAddress(s) {
 		return false
 	}
 	r.spellAddress(s)
-	if plainly {
-		n = len(s) + 2
+	n = len(s)
+	if owner {
+		n += 2
 		r.s.possessive()
-	} else {
-		n = len(s)
 	}
 	r.took(n)
 	return true
@@ -349,7 +348,7 @@ var domains = words("com org net edu gov mil int io co uk de fr eu us ca au jp c
 func isAddress(s string) bool {
 	name, at, mail := strings.Cut(s, "@")
 	if mail {
-		return name != "" && strings.IndexByte(at, '.') > 0 && !strings.ContainsAny(at, "@:") || false
+		return name != "" && strings.IndexByte(at, '.') > 0 && !strings.ContainsAny(at, "@:")
 	}
 	if head, tail, web := strings.Cut(s, "://"); web {
 		return head != "" && letters(head) == len(head) && tail != ""

@@ -48,8 +48,8 @@ func init() { // rules call what reads by rules
 		{"Y's", (*match).decade}, {"Ys", (*match).decade}, {"Bs", (*match).decade}, {"'Bs", (*match).decade}, {"'B", (*match).shortYear},
 		{"Y~-~Y", (*match).years}, {"Y-B", (*match).years}, {"Y/B", (*match).years}, {"N{th}", (*match).place},
 		// Percentages and units, ranges of them.
-		{"N~-~N[~]{unit}", (*match).measureRange}, {"I_I/I[~{unit}]", (*match).mixed}, {"I_I/I-{unit}", (*match).mixed},
-		{"[-]N~{unit}", (*match).measure}, {"[-]N-{unit}", (*match).measure}, {"I/I[~{unit}]", (*match).fraction}, {"I/I-{unit}", (*match).fraction},
+		{"N~-~N[~]{unit}", (*match).measureRange}, {"I_I/I[~{unit}]", (*match).mixed},
+		{"[-]N~{unit}", (*match).measure}, {"[-]N-{unit}", (*match).measure}, {"I/I[~{unit}]", (*match).fraction},
 		// Versions and addresses of machines.
 		{"I.I.I.I", (*match).machine}, {"I.I.I", (*match).version}, {"vI[.I][.I]", (*match).version},
 		// Numbers of things.
@@ -87,7 +87,7 @@ func (m *match) signed(said string) string {
 	return said
 }
 
-// follows reports whether a small letter follows, as after an adjective.
+// noun reports whether a word in small letters follows, or a hyphen.
 func (m *match) noun() bool {
 	n := spaces(m.after)
 	return n > 0 && n < len(m.after) && m.after[n] >= 'a' && m.after[n] <= 'z' || n == 0 && strings.HasPrefix(m.after, "-")
