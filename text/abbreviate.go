@@ -112,6 +112,33 @@ func (r *scanner) dotted(rest string) bool {
 	return true
 }
 
+// camel reads words written together with capitals inside, where the dictionary has the parts:
+// YouTube, iPhone, ChatGPT.
+func (r *scanner) camel(w string) bool {
+	var parts []string
+	from := 0
+	for i := 1; i < len(w); i++ {
+		upper, before := w[i] >= 'A' && w[i] <= 'Z', w[i-1] >= 'a' && w[i-1] <= 'z'
+		if upper && before {
+			parts, from = append(parts, w[from:i]), i
+		}
+	}
+	if parts = append(parts, w[from:]); len(parts) < 2 {
+		return false
+	}
+	for _, p := range parts {
+		if len(p) > 1 && strings.ToUpper(p) != p && Lookup(strings.ToLower(p)) == nil {
+			return false
+		}
+	}
+	for _, p := range parts {
+		if lower := strings.ToLower(p); len(p) == 1 || !r.initials(p, lower) {
+			r.s.word(lower, true)
+		}
+	}
+	return true
+}
+
 // degrees are spelled though their parts are more than letters.
 var degrees = words("ph.d m.sc b.sc d.phil ll.b ll.m ed.d psy.d b.ed m.ed")
 

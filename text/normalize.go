@@ -160,6 +160,7 @@ func (r *scanner) word(rest string) {
 	case w == "A" && !r.shout && r.inside(), len(w) > 1 && len(w) < 6 && !strings.ContainsAny(lower, "aeiouy'") && atom('W', w) == n && Lookup(lower) == nil:
 		r.letters(w)
 	case w[0] >= utf8.RuneSelf && r.greek(w):
+	case len(w) > 3 && Lookup(lower) == nil && r.camel(w):
 	default:
 		r.s.word(lower, capital && !r.shout)
 	}
