@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed073b5613/filigree/recipes/difficulty"
+	"github.com/seed073b5613/filigree/recipes/eshybrid"
 	"github.com/seed073b5613/filigree/recipes/eats"
 	"github.com/seed073b5613/filigree/recipes/gantts"
 	"github.com/seed073b5613/filigree/recipes/rigl"
@@ -43,6 +44,7 @@ var studies = []struct {
 	{"rigl", plan(rigl.Study)},
 	{"state-of-sparsity", plan(sparsity.Study)},
 	{"difficulty", plan(difficulty.Study)},
+	{"es-hybrid", plan(eshybrid.Study)},
 	{"snap", plan(snap.Study)},
 	{"gan-tts", plan(gantts.Study)},
 	{"eats", plan(eats.Study)},

@@ -29,7 +29,7 @@ type Settings struct {
 	Steps     int           `json:"steps" help:"Optimizer steps; 0 for what the budget allows."`
 	Units     int           `json:"units" help:"Units of the recurrent layer."`
 	Condition int           `json:"condition" help:"Units of the conditioning layer."`
-	Method    string        `json:"method" help:"Sparsifier: dense, gradual (magnitude pruning by the paper's schedule, each gate on its own), or rigl (sparse from the first step)."`
+	Method    string        `json:"method" help:"Sparsifier: dense, gradual (magnitude pruning by the paper's schedule, each gate on its own), static (random), rigl (sparse from the first step), or evolution (masks by evolution strategies)."`
 	Sparsity  float64       `json:"sparsity" help:"Share of the weights that do not exist, of the recurrent layer and of the first layers behind it."`
 	Block     string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 4x1, 4x4, 16x1 or 16x4."`
 	Emphasis  float64       `json:"emphasis" help:"Treble that is modelled too loud and taken away again; 0 for none."`
@@ -40,6 +40,8 @@ type Settings struct {
 	Clips     int           `json:"clips,omitempty" help:"Recordings to read; 0 for all."`
 	Seed      uint64        `json:"seed" help:"Seed of everything random."`
 	Threads   int           `json:"threads" help:"Workers; 0 for one a core. Does not change the result."`
+
+	Population int `json:"population,omitempty" help:"evolution: members of a generation, even; 0 for 4."`
 }
 
 // Default are the settings of a vocoder that a laptop can train.
@@ -53,12 +55,14 @@ func (s *Settings) Validate() error {
 	switch {
 	case s.Data == "":
 		return errors.New("--data: name the folder of the recordings")
-	case !slices.Contains([]string{"dense", "gradual", "rigl"}, s.Method):
-		return fmt.Errorf("--method %s: not one of dense, gradual, rigl", s.Method)
+	case !slices.Contains([]string{"dense", "gradual", "static", "rigl", "evolution"}, s.Method):
+		return fmt.Errorf("--method %s: not one of dense, gradual, static, rigl, evolution", s.Method)
 	case !known:
 		return fmt.Errorf("--block %s: not one of 1x1, 4x1, 4x4, 16x1, 16x4", s.Block)
-	case blocks[s.Block].Cols > 1 && s.Method == "rigl":
+	case blocks[s.Block].Cols > 1 && s.Method != "gradual" && s.Method != "dense":
 		return fmt.Errorf("--block %s: only --method gradual makes blocks of several columns", s.Block)
+	case s.Population < 0 || s.Population%2 != 0 || s.Population > 1024:
+		return fmt.Errorf("--population %d: must be even, up to 1024", s.Population)
 	case s.Units < 32 || s.Units > 4096 || s.Units%32 != 0:
 		return fmt.Errorf("--units %d: must be a multiple of 32 up to 4096", s.Units)
 	case s.Condition < 1 || s.Condition > 4096:
@@ -202,6 +206,10 @@ func loop(n *net, clips *corpus, s Settings, dir *train.Dir, out IO) *train.Loop
 		},
 		EvalEvery: max(1, min(250, s.Steps/4)), SaveAfter: 2 * time.Minute, Best: save, Report: out.Report,
 		Prune: s.method(), Weights: prune.Weights(nn.Params(n)),
+		Replica: func(*rand.PCG) (nn.Layer, error) {
+			model, err := wavernn.New(n.Spec(), nil)
+			return &net{model, n.source}, err
+		},
 	}
 	return l
 }
@@ -243,6 +251,17 @@ func (s *Settings) method() prune.Method {
 			Schedule: prune.Cubic{From: s.Steps / 50, Until: s.Steps * 2 / 5, Every: every}}
 	}
 	until := max(1, s.Steps*3/4)
+	switch s.Method {
+	case "static":
+		return prune.Static{Sparsity: s.Sparsity, Distribution: prune.Even, Structure: structure}
+	case "evolution":
+		population := s.Population
+		if population == 0 {
+			population = 4
+		}
+		return &prune.Evolution{Sparsity: s.Sparsity, Distribution: prune.Even, Structure: structure, Sampling: prune.Gumbel,
+			Population: population, Rate: 5, Every: 10, Until: until}
+	}
 	return &prune.RigL{Rewiring: prune.Rewiring{Sparsity: s.Sparsity, Distribution: prune.Even, Structure: structure,
 		Until: until, Every: 100, DropFraction: 0.3, Drop: prune.CosineDrop(0.3, until)}}
 }

@@ -58,7 +58,7 @@ func settings(data, method, block string) Settings {
 // as they should be, in each gate where pruning is gradual.
 func TestTraining(t *testing.T) {
 	data := folder(t, heldEvery)
-	for _, c := range [][2]string{{"gradual", "16x1"}, {"gradual", "4x4"}, {"rigl", "4x1"}} {
+	for _, c := range [][2]string{{"gradual", "16x1"}, {"gradual", "4x4"}, {"rigl", "4x1"}, {"evolution", "4x1"}} {
 		s := settings(data, c[0], c[1])
 		s.Sparsity, s.Steps, s.Rate = 0.75, 30, 1e-2
 		r, err := Run(context.Background(), s, quiet(filepath.Join(t.TempDir(), "run")))
