@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/seed073b5613/filigree/recipes/difficulty"
-	"github.com/seed073b5613/filigree/recipes/eshybrid"
 	"github.com/seed073b5613/filigree/recipes/eats"
+	"github.com/seed073b5613/filigree/recipes/eshybrid"
 	"github.com/seed073b5613/filigree/recipes/gantts"
 	"github.com/seed073b5613/filigree/recipes/rigl"
 	"github.com/seed073b5613/filigree/recipes/snap"
