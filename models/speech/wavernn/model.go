@@ -29,6 +29,8 @@ type Spec struct {
 	Around   int     `json:"around,omitempty"`   // frames on each side that the conditioning layer sees too
 	Emphasis float64 `json:"emphasis,omitempty"` // a of the signal x[i] - a·x[i-1] that is modelled
 	Mu       float64 `json:"mu,omitempty"`       // it is companded by this mu law, so that the coarse byte tells quiet samples apart; 0 for not, as in the paper
+
+	Subscale Subscale `json:"subscale,omitzero"` // zero for a plain model
 }
 
 // Width returns the values that condition the samples of a frame: its own and those around it.
@@ -39,9 +41,11 @@ func (s Spec) Width() int { return s.Features * (2*s.Around + 1) }
 type Model struct {
 	Frames *nn.Linear // conditioning layer, at frame rate
 	Gates  *nn.Linear // from it to the gates, at frame rate
-	Cell   *nn.GRU    // of 3 inputs; coarse units do not see the present coarse byte
+	Cell   *nn.GRU    // of 3 inputs, and those of the context; coarse units do not see the present coarse byte
 	O1, O2 *nn.Linear // coarse: H/2 to H/2, to 256
 	O3, O4 *nn.Linear // fine
+
+	Context []*contextLayer // over earlier streams; none in a plain model
 
 	spec Spec
 }
@@ -59,14 +63,18 @@ func New(s Spec, rng *rand.Rand) (*Model, error) {
 	if s.Around < 0 || s.Around > 16 || !(s.Emphasis >= 0 && s.Emphasis < 1) || !(s.Mu >= 0 && s.Mu < 1<<16) {
 		return nil, fmt.Errorf("wavernn: %d frames around, emphasis %g, mu %g: must be from 0 to 16, from 0 to below 1, and from 0 to below 65536", s.Around, s.Emphasis, s.Mu)
 	}
-	H := s.Units
+	if err := s.Subscale.check(s.Hop); err != nil {
+		return nil, err
+	}
+	H, inputs := s.Units, Scalars+s.Subscale.Context
 	m := &Model{
 		Frames: nn.NewLinear(s.Width(), s.Condition, rng),
 		Gates:  nn.NewLinear(s.Condition, 3*H, rng),
-		Cell:   nn.NewGRU(Scalars, H, rng),
+		Cell:   nn.NewGRU(inputs, H, rng),
 		O1:     nn.NewLinear(H/2, H/2, rng), O2: nn.NewLinear(H/2, kernel.Classes, rng),
 		O3: nn.NewLinear(H/2, H/2, rng), O4: nn.NewLinear(H/2, kernel.Classes, rng),
-		spec: s,
+		Context: newContext(s.Subscale, rng),
+		spec:    s,
 	}
 	m.Gates.Bias = nil // the cell's
 	for _, l := range []*nn.Linear{m.O2, m.O4} {
@@ -76,13 +84,13 @@ func New(s Spec, rng *rand.Rand) (*Model, error) {
 	m.Frames.Weight.Prunable, m.Gates.Weight.Prunable, m.Cell.Input.Prunable = false, false, false
 	m.O2.Weight.Prunable, m.O4.Weight.Prunable = false, false
 	m.Cell.Recurrent.Recurrent.Parts = 3
-	m.Cell.Input.SetMasked(inputMask(H))
+	m.Cell.Input.SetMasked(inputMask(H, inputs))
 	return m, nil
 }
 
 // inputMask leaves out the weights of the coarse units for the present coarse byte.
-func inputMask(H int) *sparse.Mask {
-	mask := sparse.NewMask(3*H, Scalars, 1)
+func inputMask(H, K int) *sparse.Mask {
+	mask := sparse.NewMask(3*H, K, 1)
 	mask.Fill()
 	for g := range 3 {
 		for i := range H / 2 {
@@ -103,8 +111,13 @@ func (m *Model) Forward(t *grad.Tape, frames *grad.Var, scalars *tensor.Tensor) 
 	if len(fs) != 3 || len(ss) != 3 || ss[0] != Scalars || ss[1] != fs[1]*m.spec.Hop || ss[2] != fs[2] {
 		panic(fmt.Sprintf("wavernn: Forward: frames %v and scalars %v at a hop of %d", fs, ss, m.spec.Hop))
 	}
+	return m.forward(t, frames, t.Input(scalars))
+}
+
+// forward returns the logits for inputs of the cell [3+Context,T,B].
+func (m *Model) forward(t *grad.Tape, frames, x *grad.Var) (coarse, fine *grad.Var) {
 	held := m.Gates.Forward(t, grad.Tanh(t, m.Frames.Forward(t, frames)))
-	h := m.Cell.ForwardHeld(t, t.Input(scalars), held)
+	h := m.Cell.ForwardHeld(t, x, held)
 	half := m.spec.Units / 2
 	coarse = m.O2.Forward(t, grad.ReLU(t, m.O1.Forward(t, grad.Rows(t, h, 0, half))))
 	fine = m.O4.Forward(t, grad.ReLU(t, m.O3.Forward(t, grad.Rows(t, h, half, 2*half))))

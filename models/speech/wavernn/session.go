@@ -50,6 +50,9 @@ func NewSession(m *Model, o Options) (*Session, error) {
 	if o.Weights < kernel.F32 || o.Weights > kernel.Int8 {
 		return nil, fmt.Errorf("wavernn: no precision %d", o.Weights)
 	}
+	if m.spec.Subscale.Streams > 0 {
+		return nil, fmt.Errorf("wavernn: a model of %d streams is sampled by NewStreams", m.spec.Subscale.Streams)
+	}
 	block := [2]int{o.Rows, o.Cols}
 	if block != [2]int{} && block != [2]int{16, 1} && block != [2]int{4, 4} && block != [2]int{1, 1} {
 		return nil, fmt.Errorf("wavernn: blocks of %dx%d: can be 16x1, 4x4 or 1x1", o.Rows, o.Cols)

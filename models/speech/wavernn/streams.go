@@ -1,0 +1,280 @@
+package wavernn
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/seed073b5613/filigree/kernel"
+	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/sparse"
+)
+
+// Streams samples a subscale model: a recording at a time, all streams that can draw as the columns
+// of one product. A column does not depend on the others, and each stream has random numbers of its
+// own, so that the samples are the same bits in whatever order the streams are drawn.
+type Streams struct {
+	model       *Model
+	temperature float32
+	seed        uint64
+	B, H        int
+
+	product, input      func(x, y []float32) // recurrent [3H,B], of the cell's inputs [3H,B]; halves of the units one below the other
+	heads               [4]func(x, y []float32)
+	layers              []func(x, y []float32) // Now and Before beside each other
+	bias, nbias, layerB []float32
+	frames, condition   *kernel.Compact
+
+	signal []int16
+	held   []float32 // [frames][3H], of the conditioning
+	random []*rand.Rand
+	rings  [][]float32 // of each layer's input: [stream][2^l + 1][channels]
+
+	state, next    []float32 // [H,B]
+	a, u, x        []float32 // [3H,B], [3H,B], inputs [3+C,B]
+	hidden, logits []float32 // [H/2,B], [256,B]
+	above, column  []float32 // of the context network
+	one            []float32
+	draw           kernel.Draw
+	lo, hi         int                           // streams that draw
+	onFill         func(stream, i int)           // called before context is read, where set
+	onDraw         func(stream, half, class int) // called after each draw, where set
+}
+
+// NewStreams returns a sampler. The options' blocks are not used: products are those of training.
+func NewStreams(m *Model, o Options) (*Streams, error) {
+	sub := m.spec.Subscale
+	if sub.Streams == 0 {
+		return nil, fmt.Errorf("wavernn: a plain model is sampled by NewSession")
+	}
+	if o.Temperature == 0 {
+		o.Temperature = 1
+	}
+	if !(o.Temperature > 0) || math.IsInf(o.Temperature, 1) {
+		return nil, fmt.Errorf("wavernn: temperature %g: must be above 0", o.Temperature)
+	}
+	if o.Weights != kernel.F32 {
+		return nil, fmt.Errorf("wavernn: weights of %v: a model of several streams has only f32", o.Weights)
+	}
+	B, H, C := sub.Streams, m.spec.Units, sub.Context
+	K := Scalars + C
+	s := &Streams{model: m, temperature: float32(o.Temperature), seed: o.Seed, B: B, H: H,
+		state: make([]float32, H*B), next: make([]float32, H*B), a: make([]float32, 3*H*B), u: make([]float32, 3*H*B),
+		x: make([]float32, K*B), hidden: make([]float32, H/2*B), logits: make([]float32, kernel.Classes*B),
+		above: make([]float32, 2*max(C, sub.Rows())*B), column: make([]float32, C*B), one: make([]float32, kernel.Classes),
+		random: make([]*rand.Rand, B)}
+	s.product = multiplier(byHalf(values(m.Cell.Recurrent.Recurrent), H, H), 3*H, H, B, storedRows(m.Cell.Recurrent.Recurrent), m.Cell.Recurrent.Recurrent.Density())
+	s.input = multiplier(byHalf(values(m.Cell.Input), H, K), 3*H, K, B, 1, 1)
+	s.bias, s.nbias = byHalf(m.Cell.Bias.Dense.Data, H, 1), m.Cell.NBias.Dense.Data
+	for i, l := range []*nn.Linear{m.O1, m.O2, m.O3, m.O4} {
+		s.heads[i] = multiplier(values(l.Weight), l.Weight.M(), l.Weight.K(), B, storedRows(l.Weight), l.Weight.Density())
+	}
+	in := sub.Rows()
+	for l, layer := range m.Context {
+		now, before := values(layer.Now.Weight), values(layer.Before.Weight)
+		both := make([]float32, 0, 2*len(now))
+		for c := range C {
+			both = append(append(both, now[c*in:(c+1)*in]...), before[c*in:(c+1)*in]...)
+		}
+		s.layers = append(s.layers, multiplier(both, C, 2*in, B, 1, 1))
+		s.rings = append(s.rings, make([]float32, B*(1<<l+1)*in))
+		in = C
+	}
+	s.frames = kernel.NewCompact(values(m.Frames.Weight), m.spec.Condition, m.spec.Width(), 16, 1, kernel.F32, m.Frames.Bias.Dense.Data)
+	s.condition = kernel.NewCompact(byHalf(values(m.Gates.Weight), H, m.spec.Condition), 3*H, m.spec.Condition, 16, 1, kernel.F32, nil)
+	return s, nil
+}
+
+// multiplier returns what multiplies a matrix [M,K] by B columns: as a sparse one where it is.
+func multiplier(dense []float32, M, K, B, R int, density float64) func(x, y []float32) {
+	if density == 1 {
+		return func(x, y []float32) { kernel.GEMM(false, false, M, B, K, 1, dense, K, x, B, 0, y, B) }
+	}
+	w := sparse.FromDense(dense, M, K, nil, R)
+	return func(x, y []float32) { kernel.SpMM(&w.CSR, B, x, B, false, y, B) }
+}
+
+// byHalf returns rows of K values of the gates [3·H] with those of the first half of the units first.
+func byHalf(x []float32, H, K int) []float32 {
+	y := make([]float32, 0, len(x))
+	for half := range 2 {
+		for g := range 3 {
+			at := g*H + half*H/2
+			y = append(y, x[at*K:(at+H/2)*K]...)
+		}
+	}
+	return y
+}
+
+// Sample draws the samples of a recording, Hop for each frame [Features] of frames. With inOrder it draws
+// one stream after the other, each of them whole. Memory is that of the gates of each frame and of the samples.
+func (s *Streams) Sample(ctx context.Context, frames []float32, inOrder bool) ([]int16, error) {
+	spec, sub := s.model.spec, s.model.spec.Subscale
+	F := len(frames) / spec.Features
+	if F == 0 || len(frames)%spec.Features != 0 {
+		return nil, fmt.Errorf("wavernn: %d values for frames of %d", len(frames), spec.Features)
+	}
+	s.begin(frames, F)
+	n := F * spec.Hop / s.B
+	for k := range s.B {
+		if !inOrder {
+			break
+		}
+		for i := range n {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			s.step(k, k+1, i+k*(sub.Horizon+1))
+		}
+	}
+	for j := 0; j < sub.Steps(n) && !inOrder; j++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		lo, hi := sub.Active(j, n)
+		s.step(lo, hi, j)
+	}
+	return s.signal, nil
+}
+
+// begin prepares a recording.
+func (s *Streams) begin(frames []float32, F int) {
+	spec := s.model.spec
+	s.signal = make([]int16, F*spec.Hop)
+	s.held = make([]float32, F*3*s.H)
+	column, features := make([]float32, spec.Width()), make([]float32, s.frames.Rows())
+	for f := range F {
+		spec.Stack(column, frames, f)
+		s.frames.Multiply(features, column)
+		kernel.Tanh(features, features)
+		s.condition.Multiply(s.held[f*3*s.H:(f+1)*3*s.H], features[:spec.Condition])
+	}
+	clear(s.state)
+	for k := range s.random {
+		s.random[k] = rand.New(rand.NewPCG(s.seed, uint64(k)))
+	}
+	for _, r := range s.rings {
+		clear(r)
+	}
+}
+
+// step draws a sample of each of the streams lo to hi at a step of the schedule.
+func (s *Streams) step(lo, hi, step int) {
+	sub, B, H := s.model.spec.Subscale, s.B, s.H
+	s.lo, s.hi = lo, hi
+	if lo == hi {
+		return
+	}
+	first := step - lo*(sub.Horizon+1)
+	at := func(k int) int { return first - (k-lo)*(sub.Horizon+1) } // sample of stream k
+	if k := hi - 1; at(k) == 0 {                                    // it begins: what the network has seen before
+		for i := 1 - sub.Field(); i < 0; i++ {
+			s.context(k, k+1, func(int) int { return i })
+		}
+	}
+	s.context(lo, hi, at)
+	clear(s.x[:Scalars*B])
+	perFrame := s.model.spec.Hop / B
+	for k := lo; k < hi; k++ {
+		before := int16(0)
+		if i := at(k); i > 0 {
+			before = s.signal[(i-1)*B+k]
+		}
+		c, f := Split(before)
+		s.x[k], s.x[B+k] = Scale(c), Scale(f)
+	}
+	s.product(s.state, s.u)
+	s.gates(0, func(k int) []float32 { return s.held[at(k)/perFrame*3*H:][:3*H] })
+	coarse := s.classes(0)
+	for k := lo; k < hi; k++ {
+		s.x[2*B+k] = Scale(coarse[k])
+	}
+	s.gates(1, func(k int) []float32 { return s.held[at(k)/perFrame*3*H:][:3*H] })
+	fine := s.classes(1)
+	for k := lo; k < hi; k++ {
+		s.signal[at(k)*B+k] = Join(coarse[k], fine[k])
+		for row := range H {
+			s.state[row*B+k] = s.next[row*B+k]
+		}
+	}
+}
+
+// gates computes half the units after a step, from the recurrent product.
+func (s *Streams) gates(half int, held func(k int) []float32) {
+	B, H := s.B, s.H
+	lo, n := half*3*H/2, 3*H/2
+	s.input(s.x, s.a) // the fine half sees what the coarse one has drawn
+	a := s.a[lo*B : (lo+n)*B]
+	for k := s.lo; k < s.hi; k++ {
+		for row, v := range held(k)[lo : lo+n] {
+			a[row*B+k] += v
+		}
+	}
+	c := kernel.Cell{H: H / 2, B: B, Bias: s.bias[lo : lo+n], NBias: s.nbias[half*H/2 : (half+1)*H/2],
+		A: a, U: s.u[lo*B : (lo+n)*B], HP: s.state[half*H/2*B : (half+1)*H/2*B], HN: s.next[half*H/2*B : (half+1)*H/2*B]}
+	c.GRU()
+}
+
+// classes draws a byte of each stream from half the units.
+func (s *Streams) classes(half int) (out [64]int) {
+	B, H := s.B, s.H
+	biases := [4][]float32{s.model.O1.Bias.Dense.Data, s.model.O2.Bias.Dense.Data, s.model.O3.Bias.Dense.Data, s.model.O4.Bias.Dense.Data}
+	s.heads[2*half](s.next[half*H/2*B:(half+1)*H/2*B], s.hidden)
+	addBias(s.hidden, biases[2*half], B)
+	kernel.ReLU(s.hidden, s.hidden)
+	s.heads[2*half+1](s.hidden, s.logits)
+	addBias(s.logits, biases[2*half+1], B)
+	for k := s.lo; k < s.hi; k++ {
+		for i := range s.one {
+			s.one[i] = s.logits[i*B+k]
+		}
+		s.draw.Softmax(s.one, s.temperature)
+		out[k] = s.draw.Class(s.random[k].Float32())
+		if s.onDraw != nil {
+			s.onDraw(k, half, out[k])
+		}
+	}
+	return out
+}
+
+func addBias(x, bias []float32, B int) {
+	for i, v := range bias {
+		for j := range x[i*B : (i+1)*B] {
+			x[i*B+j] += v
+		}
+	}
+}
+
+// context computes the network over earlier streams for a sample of each of the streams lo to hi, and puts
+// it below the scalars. Of each layer's input it keeps as much as the layer looks back.
+func (s *Streams) context(lo, hi int, at func(k int) int) {
+	sub, B := s.model.spec.Subscale, s.B
+	in := sub.Rows()
+	clear(s.above)
+	for k := lo; k < hi; k++ {
+		sub.Fill(s.above[k:], B, s.signal, k, at(k))
+		if s.onFill != nil {
+			s.onFill(k, at(k))
+		}
+	}
+	for l, layer := range s.layers {
+		d := 1 << l
+		size := (d + 1) * in // of a stream's ring
+		for k := lo; k < hi; k++ {
+			ring, i := s.rings[l][k*size:(k+1)*size], at(k)+1<<20
+			now, before := ring[i%(d+1)*in:][:in], ring[(i+1)%(d+1)*in:][:in]
+			for c := range in {
+				now[c] = s.above[c*B+k]
+				s.above[(in+c)*B+k] = before[c]
+			}
+		}
+		layer(s.above[:2*in*B], s.column)
+		addBias(s.column, s.model.Context[l].Now.Bias.Dense.Data, B)
+		kernel.ReLU(s.column, s.column)
+		clear(s.above)
+		copy(s.above, s.column)
+		in = sub.Context
+	}
+	copy(s.x[Scalars*B:], s.column)
+}
