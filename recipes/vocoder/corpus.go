@@ -102,6 +102,7 @@ const heldFrames = 6
 // batch is pieces of recordings.
 type batch struct {
 	frames, scalars *tensor.Tensor
+	context         *tensor.Tensor // of several streams
 	coarse, fine    []int32
 }
 
@@ -124,20 +125,16 @@ func newCrops(clips []*clip, spec wavernn.Spec, size, frames int, random *rand.P
 // Next makes the next batch. Clips are drawn by their length.
 func (s *crops) Next() (*tensor.Tensor, []int32) {
 	rng := rand.New(s.random)
+	if s.spec.Subscale.Streams > 0 {
+		s.batch = s.pieces(rng)
+		return s.dummy, nil
+	}
 	W, B, F := s.spec.Width(), s.size, s.frames
 	T := F * speech.Hop
 	frames, cuts, before := tensor.New(W, F, B), make([][]int16, B), make([]int16, B)
 	column := make([]float32, W)
-	total := 0
-	for _, c := range s.clips {
-		total += len(c.pcm)
-	}
 	for b := range B {
-		at, i := rng.IntN(total), 0
-		for ; at >= len(s.clips[i].pcm); i++ {
-			at -= len(s.clips[i].pcm)
-		}
-		c := s.clips[i]
+		c, at := s.anywhere(rng)
 		frame := min(at/speech.Hop, len(c.pcm)/speech.Hop-F)
 		at = frame * speech.Hop
 		cuts[b] = c.pcm[at : at+T]
@@ -158,6 +155,40 @@ func (s *crops) Next() (*tensor.Tensor, []int32) {
 		s.batch.scalars.Data[b], s.batch.scalars.Data[T*B+b] = wavernn.Scale(c), wavernn.Scale(f)
 	}
 	return s.dummy, nil
+}
+
+// anywhere returns a clip and a place in it. Each sample of all is as likely.
+func (s *crops) anywhere(rng *rand.Rand) (*clip, int) {
+	total := 0
+	for _, c := range s.clips {
+		total += len(c.pcm)
+	}
+	at, i := rng.IntN(total), 0
+	for ; at >= len(s.clips[i].pcm); i++ {
+		at -= len(s.clips[i].pcm)
+	}
+	return s.clips[i], at
+}
+
+// pieces makes a batch of pieces of one stream each, of as many samples as those of a plain model. Where
+// the recording is too short for that, they are of all that the shortest one has.
+func (s *crops) pieces(rng *rand.Rand) *batch {
+	sub, B := s.spec.Subscale, s.size
+	F := s.frames * sub.Streams // a stream has that fraction of a frame's samples
+	at, clips := make([]int, B), make([]*clip, B)
+	for b := range B {
+		clips[b], at[b] = s.anywhere(rng)
+		F = min(F, len(clips[b].pcm)/speech.Hop)
+	}
+	per := speech.Hop / sub.Streams
+	T := F * per
+	x := &batch{frames: tensor.New(s.spec.Width(), F, B), scalars: tensor.New(wavernn.Scalars, T, B), context: tensor.New(sub.Rows(), T+sub.Field()-1, B),
+		coarse: make([]int32, T*B), fine: make([]int32, T*B)}
+	for b, c := range clips {
+		first := min(at[b]/speech.Hop, len(c.pcm)/speech.Hop-F)
+		wavernn.PieceOf(s.spec, c.frames, c.pcm, rng.IntN(sub.Streams), first*per, T).Fill(x.frames, x.scalars, x.context, x.coarse, x.fine, b)
+	}
+	return x
 }
 
 // MarshalBinary returns the position.

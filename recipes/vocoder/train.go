@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -36,6 +37,8 @@ type Settings struct {
 	Mu        float64       `json:"mu" help:"Samples are companded by this mu law, which makes quiet ones easier to learn; 0 for linear ones, as in the paper."`
 	Batch     int           `json:"batch" help:"Pieces of a step."`
 	Crop      int           `json:"crop" help:"Samples of a piece: a multiple of 160. Gradients go through all of it."`
+	Streams   int           `json:"streams,omitempty" help:"Deal the samples out to 2, 4, 8 or 16 streams that are drawn together (subscale WaveRNN); 0 for a plain model."`
+	Horizon   int           `json:"horizon,omitempty" help:"Samples of the future of earlier streams that a stream sees."`
 	Rate      float64       `json:"rate" help:"Highest learning rate."`
 	Clips     int           `json:"clips,omitempty" help:"Recordings to read; 0 for all."`
 	Seed      uint64        `json:"seed" help:"Seed of everything random."`
@@ -45,7 +48,7 @@ type Settings struct {
 }
 
 // Default are the settings of a vocoder that a laptop can train.
-var Default = Settings{Budget: time.Hour, Units: 256, Condition: 192, Method: "gradual", Sparsity: 0.9, Block: "16x1", Emphasis: 0.85, Mu: 255, Batch: 16, Crop: 960, Rate: 2e-3, Seed: 1}
+var Default = Settings{Budget: time.Hour, Units: 256, Condition: 192, Method: "gradual", Sparsity: 0.9, Block: "16x1", Emphasis: 0.85, Mu: 255, Batch: 16, Crop: 960, Horizon: 16, Rate: 2e-3, Seed: 1}
 
 var blocks = map[string]prune.Structure{"1x1": {Rows: 1}, "4x1": {Rows: 4}, "4x4": {Rows: 4, Cols: 4}, "16x1": {Rows: 16}, "16x4": {Rows: 16, Cols: 4}}
 
@@ -75,6 +78,10 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("--emphasis %v: must be from 0 to below 1", s.Emphasis)
 	case !(s.Mu >= 0 && s.Mu < 1<<16):
 		return fmt.Errorf("--mu %v: must be from 0 to below 65536", s.Mu)
+	case s.Streams != 0 && !slices.Contains([]int{2, 4, 8, 16}, s.Streams):
+		return fmt.Errorf("--streams %d: not 0, 2, 4, 8 or 16", s.Streams)
+	case s.Horizon < 0 || s.Horizon > 128:
+		return fmt.Errorf("--horizon %d: must be from 0 to 128", s.Horizon)
 	case !(s.Rate > 0 && s.Rate <= 1):
 		return fmt.Errorf("--rate %v: must be above 0 and at most 1", s.Rate)
 	case s.Batch < 1 || s.Batch > 1024:
@@ -134,7 +141,12 @@ type net struct {
 // Forward returns the loss.
 func (n *net) Forward(t *grad.Tape, _ *grad.Var) *grad.Var {
 	b := n.source.batch
-	coarse, fine := n.Model.Forward(t, t.Input(b.frames), b.scalars)
+	var coarse, fine *grad.Var
+	if b.context != nil {
+		coarse, fine = n.ForwardSubscale(t, t.Input(b.frames), b.scalars, b.context)
+	} else {
+		coarse, fine = n.Model.Forward(t, t.Input(b.frames), b.scalars)
+	}
 	return grad.Add(t, grad.CrossEntropy(t, coarse, b.coarse, 0), grad.CrossEntropy(t, fine, b.fine, 0))
 }
 
@@ -235,7 +247,12 @@ func measure(ctx context.Context, n *net) (float64, error) {
 
 // spec says how the model is built.
 func (s *Settings) spec() wavernn.Spec {
-	return wavernn.Spec{Units: s.Units, Features: speech.MelBands, Condition: s.Condition, Hop: speech.Hop, Around: 2, Emphasis: s.Emphasis, Mu: s.Mu}
+	spec := wavernn.Spec{Units: s.Units, Features: speech.MelBands, Condition: s.Condition, Hop: speech.Hop, Around: 2, Emphasis: s.Emphasis, Mu: s.Mu}
+	if s.Streams > 0 {
+		layers := max(1, bits.Len(uint(s.Horizon))) // a field of more than the horizon, at most twice as much
+		spec.Subscale = wavernn.Subscale{Streams: s.Streams, Horizon: s.Horizon, Context: 48, Layers: layers}
+	}
+	return spec
 }
 
 // method returns the sparsifier. The paper prunes from step 1000 over 200,000 of its 500,000

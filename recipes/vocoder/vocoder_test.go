@@ -81,6 +81,23 @@ func TestTraining(t *testing.T) {
 	}
 }
 
+// TestSubscale trains a model of streams: it learns, and keeps what it was built with.
+func TestSubscale(t *testing.T) {
+	s := settings(folder(t, heldEvery), "gradual", "16x1")
+	s.Streams, s.Horizon, s.Steps, s.Rate, s.Crop = 4, 3, 30, 1e-2, 320
+	r, err := Run(context.Background(), s, quiet(filepath.Join(t.TempDir(), "run")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := wavernn.Open(r.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sub := m.Spec().Subscale; r.NLL > 11.05 || sub.Streams != 4 || sub.Horizon != 3 || sub.Field() != 4 {
+		t.Errorf("%v nats a sample, %+v", r.NLL, sub)
+	}
+}
+
 // nonzeros counts the recurrent weights of each gate.
 func nonzeros(m *wavernn.Model) (n [3]int) {
 	p := m.Cell.Recurrent.Recurrent
@@ -143,7 +160,7 @@ func TestBadInput(t *testing.T) {
 	for flag, change := range map[string]func(*Settings){
 		"--units": func(s *Settings) { s.Units = 33 }, "--block": func(s *Settings) { s.Block = "3x3" }, "--method": func(s *Settings) { s.Method = "x" },
 		"--data": func(s *Settings) { s.Data = "" }, "--rate": func(s *Settings) { s.Rate = math.NaN() }, "--sparsity": func(s *Settings) { s.Sparsity = 1 },
-		"--emphasis": func(s *Settings) { s.Emphasis = 1 }, "--crop": func(s *Settings) { s.Crop = 100 }, "--batch": func(s *Settings) { s.Batch = 0 }, "--steps": func(s *Settings) { s.Steps = -1 },
+		"--emphasis": func(s *Settings) { s.Emphasis = 1 }, "--streams": func(s *Settings) { s.Streams = 3 }, "--horizon": func(s *Settings) { s.Horizon = -1 }, "--crop": func(s *Settings) { s.Crop = 100 }, "--batch": func(s *Settings) { s.Batch = 0 }, "--steps": func(s *Settings) { s.Steps = -1 },
 		"--budget": func(s *Settings) { s.Budget = 1 }, "4x4": func(s *Settings) { s.Block, s.Method = "4x4", "rigl" },
 	} {
 		s := settings("x", "gradual", "16x1")
