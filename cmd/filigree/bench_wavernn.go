@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/seed073b5613/filigree/kernel"
@@ -19,7 +21,8 @@ type benchWaveRNN struct {
 	Block    string        `default:"16x1" enum:"16x1,16x4,4x4,1x1" help:"Weights exist in blocks of this shape: 16x1, 16x4, 4x4 or 1x1."`
 	Weights  string        `default:"f32" enum:"f32,bf16,int8" help:"How weights are stored: f32, bf16 or int8."`
 	Heads    string        `default:"dense" enum:"dense,sparse" help:"Output layers: dense, or sparse at 90 %, in the same blocks."`
-	Threads  int           `default:"1" help:"Threads: a stream is sampled on one."`
+	Streams  int           `help:"Draw 2, 4, 8 or 16 streams at a time from a subscale model of f32, with a horizon of 16; 0 for one stream."`
+	Threads  int           `default:"1" help:"Threads: one stream is sampled on one."`
 	Time     time.Duration `default:"1s" help:"Time of each of the two measurements; the fastest 160 samples, or products, count."`
 	JSON     bool          `help:"Print one JSON object."`
 }
@@ -30,6 +33,7 @@ func (benchWaveRNN) Help() string {
   filigree bench wavernn
   filigree bench wavernn --weights int8 --heads sparse --json
   filigree bench wavernn --units 512 --sparsity 0.8 --block 4x4
+  filigree bench wavernn --streams 16 --threads 2
 
 Draws samples from a network of random weights, at batch 1, with everything a
 sample takes: the recurrent product, the gates, two output networks and two draws
@@ -53,7 +57,10 @@ func (c *benchWaveRNN) Validate() error {
 	if !(c.Sparsity >= 0 && c.Sparsity < 1) {
 		return fmt.Errorf("--sparsity %g: must be at least 0 and below 1", c.Sparsity)
 	}
-	if c.Threads != 1 {
+	if c.Streams != 0 && (!slices.Contains([]int{2, 4, 8, 16}, c.Streams) || c.Weights != "f32") {
+		return fmt.Errorf("--streams %d, --weights %s: can be 2, 4, 8 or 16, of f32", c.Streams, c.Weights)
+	}
+	if c.Threads < 1 || c.Threads > 1 && c.Streams == 0 {
 		return fmt.Errorf("--threads %d: a stream is sampled on one thread", c.Threads)
 	}
 	if c.Time <= 0 || c.Time > time.Minute {
@@ -68,19 +75,24 @@ type benchWaveRNNRow struct {
 	Block      string  `json:"block"`
 	Weights    string  `json:"weights"`
 	Heads      string  `json:"heads"`
+	Streams    int     `json:"streams,omitempty"`
 	Threads    int     `json:"threads"`
 	Level      string  `json:"level"`
 	Samples    float64 `json:"samples_per_second"`
 	Realtime24 float64 `json:"realtime_24k"`
 	Realtime16 float64 `json:"realtime_16k"`
-	Product    float64 `json:"product_us"` // the recurrent product alone
-	Bytes      int     `json:"weight_bytes"`
+	Product    float64 `json:"product_us,omitempty"` // the recurrent product alone
+	Bytes      int     `json:"weight_bytes,omitempty"`
 }
 
 // Run measures and prints.
 func (c *benchWaveRNN) Run(ctx context.Context, io console) error {
 	rng := rand.New(rand.NewPCG(1, 1))
-	m, err := wavernn.New(wavernn.Spec{Units: c.Units, Features: benchFeatures, Condition: 64, Hop: benchHop}, rng)
+	spec := wavernn.Spec{Units: c.Units, Features: benchFeatures, Condition: 64, Hop: benchHop}
+	if c.Streams > 0 {
+		spec.Subscale = wavernn.Subscale{Streams: c.Streams, Horizon: 16, Context: 48, Layers: 5}
+	}
+	m, err := wavernn.New(spec, rng)
 	if err != nil {
 		return err
 	}
@@ -90,6 +102,11 @@ func (c *benchWaveRNN) Run(ctx context.Context, io console) error {
 		for _, l := range []*nn.Linear{m.O1, m.O2, m.O3, m.O4} {
 			c.sparsify(l.Weight, 1, headSparsity, rng)
 		}
+	}
+	row := benchWaveRNNRow{Units: c.Units, Sparsity: 1 - recurrent.Density(), Block: c.Block, Weights: c.Weights, Heads: c.Heads,
+		Streams: c.Streams, Threads: c.Threads, Level: kernel.Active().String()}
+	if c.Streams > 0 {
+		return c.streams(ctx, io, m, row)
 	}
 	precision, err := kernel.ParsePrecision(c.Weights)
 	if err != nil {
@@ -103,15 +120,14 @@ func (c *benchWaveRNN) Run(ctx context.Context, io console) error {
 	if err != nil {
 		return err
 	}
-	row := benchWaveRNNRow{Units: c.Units, Sparsity: 1 - recurrent.Density(), Block: c.Block, Weights: c.Weights, Heads: c.Heads,
-		Threads: c.Threads, Level: kernel.Active().String(), Bytes: s.Bytes()}
-	frame := make([]float32, benchFeatures)
+	row.Bytes = s.Bytes()
+	frame, ready := make([]float32, benchFeatures), func() error { return nil }
 	second, err := fastest(ctx, c.Time, func() {
 		s.Frame(frame)
 		for range benchHop {
 			s.Next()
 		}
-	})
+	}, ready)
 	if err != nil {
 		return err
 	}
@@ -123,18 +139,65 @@ func (c *benchWaveRNN) Run(ctx context.Context, io console) error {
 		for range benchHop {
 			s.Recurrent().Multiply(y, x)
 		}
-	})
+	}, ready)
 	if err != nil {
 		return err
 	}
 	row.Samples = benchHop / second
-	row.Realtime24, row.Realtime16 = row.Samples/24e3, row.Samples/16e3
 	row.Product = 1e6 * product / benchHop
+	return c.print(io, row)
+}
+
+// streams measures a subscale model: the fastest 20 steps in which all streams draw.
+func (c *benchWaveRNN) streams(ctx context.Context, io console, m *wavernn.Model, row benchWaveRNNRow) error {
+	setThreads(c.Threads)
+	s, err := wavernn.NewStreams(m, wavernn.Options{Seed: 1})
+	if err != nil {
+		return err
+	}
+	const frames, together = 40, 20
+	steps, step := 0, 0
+	sub := m.Spec().Subscale
+	ramp := (sub.Streams - 1) * (sub.Horizon + 1)
+	second, err := fastest(ctx, c.Time, func() {
+		for range together {
+			s.Step(step)
+			step++
+		}
+	}, func() error {
+		if step+together+ramp <= steps {
+			return nil
+		}
+		if steps, err = s.Begin(make([]float32, frames*sub.Streams*benchFeatures)); err != nil {
+			return err
+		}
+		for step = range ramp {
+			s.Step(step)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	row.Samples = float64(together*sub.Streams) / second
+	return c.print(io, row)
+}
+
+// print finishes a row and prints it.
+func (c *benchWaveRNN) print(io console, row benchWaveRNNRow) error {
+	row.Realtime24, row.Realtime16 = row.Samples/24e3, row.Samples/16e3
 	if c.JSON {
 		return printJSON(io.out, row)
 	}
-	_, err = fmt.Fprintf(io.out, "%d units, %.4g %% sparse in %s blocks, %s weights, %s heads, one thread (%s):\n%.0f samples/s, %.2f times real time at 24 kHz, %.2f at 16 kHz; recurrent product %.2f us; %s of weights\n",
-		row.Units, 100*row.Sparsity, row.Block, row.Weights, row.Heads, row.Level, row.Samples, row.Realtime24, row.Realtime16, row.Product, byteCount(int64(row.Bytes)))
+	streams := "one stream"
+	if c.Streams > 0 {
+		streams = fmt.Sprintf("%d streams", c.Streams)
+	}
+	_, err := fmt.Fprintf(io.out, "%d units, %.4g %% sparse in %s blocks, %s weights, %s heads, %s, %d threads (%s):\n%.0f samples/s, %.2f times real time at 24 kHz, %.2f at 16 kHz\n",
+		row.Units, 100*row.Sparsity, row.Block, row.Weights, row.Heads, streams, row.Threads, row.Level, row.Samples, row.Realtime24, row.Realtime16)
+	if err == nil && c.Streams == 0 {
+		_, err = fmt.Fprintf(io.out, "recurrent product %.2f us; %s of weights\n", row.Product, byteCount(int64(row.Bytes)))
+	}
 	return err
 }
 
@@ -165,12 +228,12 @@ func (c *benchWaveRNN) sparsify(p *nn.Param, parts int, sparsity float64, rng *r
 }
 
 // fastest calls f for a time and returns the seconds of the shortest call, which is the one
-// that others disturbed least.
-func fastest(ctx context.Context, d time.Duration, f func()) (float64, error) {
+// that others disturbed least. Before each call it calls prepare.
+func fastest(ctx context.Context, d time.Duration, f func(), prepare func() error) (float64, error) {
 	best := math.Inf(1)
 	for begin := time.Now(); time.Since(begin) < d; {
-		if ctx.Err() != nil {
-			return 0, ctx.Err()
+		if err := errors.Join(ctx.Err(), prepare()); err != nil {
+			return 0, err
 		}
 		start := time.Now()
 		f()

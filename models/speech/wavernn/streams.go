@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/seed073b5613/filigree/kernel"
 	"github.com/seed073b5613/filigree/nn"
@@ -20,11 +21,12 @@ type Streams struct {
 	seed        uint64
 	B, H        int
 
-	product, input      func(x, y []float32) // recurrent [3H,B], of the cell's inputs [3H,B]; halves of the units one below the other
-	heads               [4]func(x, y []float32)
-	layers              []func(x, y []float32) // Now and Before beside each other
-	bias, nbias, layerB []float32
-	frames, condition   *kernel.Compact
+	product           multiplier    // recurrent, [3H,B]; halves of the units one below the other
+	input             [2]multiplier // of the cell's inputs, by half
+	heads             [4]multiplier
+	layers            []multiplier // Now and Before beside each other
+	bias, nbias       []float32
+	frames, condition *kernel.Compact
 
 	signal []int16
 	held   []float32 // [frames][3H], of the conditioning
@@ -33,6 +35,7 @@ type Streams struct {
 
 	state, next    []float32 // [H,B]
 	a, u, x        []float32 // [3H,B], [3H,B], inputs [3+C,B]
+	frame          []float32 // [3H,B], what is held for the frames the streams are in
 	hidden, logits []float32 // [H/2,B], [256,B]
 	above, column  []float32 // of the context network
 	one            []float32
@@ -60,15 +63,18 @@ func NewStreams(m *Model, o Options) (*Streams, error) {
 	B, H, C := sub.Streams, m.spec.Units, sub.Context
 	K := Scalars + C
 	s := &Streams{model: m, temperature: float32(o.Temperature), seed: o.Seed, B: B, H: H,
-		state: make([]float32, H*B), next: make([]float32, H*B), a: make([]float32, 3*H*B), u: make([]float32, 3*H*B),
+		state: make([]float32, H*B), next: make([]float32, H*B), a: make([]float32, 3*H*B), frame: make([]float32, 3*H*B), u: make([]float32, 3*H*B),
 		x: make([]float32, K*B), hidden: make([]float32, H/2*B), logits: make([]float32, kernel.Classes*B),
 		above: make([]float32, 2*max(C, sub.Rows())*B), column: make([]float32, C*B), one: make([]float32, kernel.Classes),
 		random: make([]*rand.Rand, B)}
-	s.product = multiplier(byHalf(values(m.Cell.Recurrent.Recurrent), H, H), 3*H, H, B, storedRows(m.Cell.Recurrent.Recurrent), m.Cell.Recurrent.Recurrent.Density())
-	s.input = multiplier(byHalf(values(m.Cell.Input), H, K), 3*H, K, B, 1, 1)
+	recurrent := m.Cell.Recurrent.Recurrent
+	s.product = newMultiplier(byHalf(values(recurrent), H, H), 3*H, H, B, storedRows(recurrent), recurrent.Density(), nil)
+	for half, rows := range [2][]float32(slices.Collect(slices.Chunk(byHalf(values(m.Cell.Input), H, K), 3*H/2*K))) {
+		s.input[half] = newMultiplier(rows, 3*H/2, K, B, 1, 1, nil)
+	}
 	s.bias, s.nbias = byHalf(m.Cell.Bias.Dense.Data, H, 1), m.Cell.NBias.Dense.Data
 	for i, l := range []*nn.Linear{m.O1, m.O2, m.O3, m.O4} {
-		s.heads[i] = multiplier(values(l.Weight), l.Weight.M(), l.Weight.K(), B, storedRows(l.Weight), l.Weight.Density())
+		s.heads[i] = newMultiplier(values(l.Weight), l.Weight.M(), l.Weight.K(), B, storedRows(l.Weight), l.Weight.Density(), l.Bias.Dense.Data)
 	}
 	in := sub.Rows()
 	for l, layer := range m.Context {
@@ -77,7 +83,7 @@ func NewStreams(m *Model, o Options) (*Streams, error) {
 		for c := range C {
 			both = append(append(both, now[c*in:(c+1)*in]...), before[c*in:(c+1)*in]...)
 		}
-		s.layers = append(s.layers, multiplier(both, C, 2*in, B, 1, 1))
+		s.layers = append(s.layers, newMultiplier(both, C, 2*in, B, 1, 1, layer.Now.Bias.Dense.Data))
 		s.rings = append(s.rings, make([]float32, B*(1<<l+1)*in))
 		in = C
 	}
@@ -86,13 +92,38 @@ func NewStreams(m *Model, o Options) (*Streams, error) {
 	return s, nil
 }
 
-// multiplier returns what multiplies a matrix [M,K] by B columns: as a sparse one where it is.
-func multiplier(dense []float32, M, K, B, R int, density float64) func(x, y []float32) {
-	if density == 1 {
-		return func(x, y []float32) { kernel.GEMM(false, false, M, B, K, 1, dense, K, x, B, 0, y, B) }
+// multiplier is a matrix [M,K], dense or sparse, that multiplies B columns.
+type multiplier struct {
+	M, K, B int
+	dense   []float32
+	sparse  *sparse.Matrix
+	bias    []float32
+}
+
+// newMultiplier returns a sparse matrix of blocks of R rows where the density is below 1.
+func newMultiplier(dense []float32, M, K, B, R int, density float64, bias []float32) multiplier {
+	m := multiplier{M: M, K: K, B: B, dense: dense, bias: bias}
+	if density < 1 {
+		m.sparse = sparse.FromDense(dense, M, K, nil, R)
 	}
-	w := sparse.FromDense(dense, M, K, nil, R)
-	return func(x, y []float32) { kernel.SpMM(&w.CSR, B, x, B, false, y, B) }
+	return m
+}
+
+// apply computes y = W·x + bias, or adds W·x where there is none and add is true.
+func (m *multiplier) apply(x, y []float32, add bool) {
+	if m.bias != nil {
+		kernel.BiasFill(m.M, m.B, m.bias, y)
+		add = true
+	}
+	if m.sparse != nil {
+		kernel.SpMM(&m.sparse.CSR, m.B, x, m.B, add, y, m.B)
+		return
+	}
+	beta := float32(0)
+	if add {
+		beta = 1
+	}
+	kernel.GEMM(false, false, m.M, m.B, m.K, 1, m.dense, m.K, x, m.B, beta, y, m.B)
 }
 
 // byHalf returns rows of K values of the gates [3·H] with those of the first half of the units first.
@@ -108,39 +139,47 @@ func byHalf(x []float32, H, K int) []float32 {
 }
 
 // Sample draws the samples of a recording, Hop for each frame [Features] of frames. With inOrder it draws
-// one stream after the other, each of them whole. Memory is that of the gates of each frame and of the samples.
+// one stream after the other, each of them whole.
 func (s *Streams) Sample(ctx context.Context, frames []float32, inOrder bool) ([]int16, error) {
-	spec, sub := s.model.spec, s.model.spec.Subscale
-	F := len(frames) / spec.Features
-	if F == 0 || len(frames)%spec.Features != 0 {
-		return nil, fmt.Errorf("wavernn: %d values for frames of %d", len(frames), spec.Features)
+	steps, err := s.Begin(frames)
+	if err != nil {
+		return nil, err
 	}
-	s.begin(frames, F)
-	n := F * spec.Hop / s.B
-	for k := range s.B {
-		if !inOrder {
-			break
+	if !inOrder {
+		for j := range steps {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			s.Step(j)
 		}
+		return s.signal, nil
+	}
+	n := len(s.signal) / s.B
+	for k := range s.B {
 		for i := range n {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			s.step(k, k+1, i+k*(sub.Horizon+1))
+			s.step(k, k+1, i+k*(s.model.spec.Subscale.Horizon+1))
 		}
-	}
-	for j := 0; j < sub.Steps(n) && !inOrder; j++ {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		lo, hi := sub.Active(j, n)
-		s.step(lo, hi, j)
 	}
 	return s.signal, nil
 }
 
-// begin prepares a recording.
-func (s *Streams) begin(frames []float32, F int) {
+// Step draws the samples of a step; steps are to be made in their order.
+func (s *Streams) Step(step int) {
+	lo, hi := s.model.spec.Subscale.Active(step, len(s.signal)/s.B)
+	s.step(lo, hi, step)
+}
+
+// Begin prepares a recording of Hop samples for each frame [Features] of frames, and returns the steps it takes.
+// Memory is that of the gates of each frame and of the samples.
+func (s *Streams) Begin(frames []float32) (steps int, err error) {
 	spec := s.model.spec
+	F := len(frames) / spec.Features
+	if F == 0 || len(frames)%spec.Features != 0 {
+		return 0, fmt.Errorf("wavernn: %d values for frames of %d", len(frames), spec.Features)
+	}
 	s.signal = make([]int16, F*spec.Hop)
 	s.held = make([]float32, F*3*s.H)
 	column, features := make([]float32, spec.Width()), make([]float32, s.frames.Rows())
@@ -157,6 +196,7 @@ func (s *Streams) begin(frames []float32, F int) {
 	for _, r := range s.rings {
 		clear(r)
 	}
+	return spec.Subscale.Steps(len(s.signal) / s.B), nil
 }
 
 // step draws a sample of each of the streams lo to hi at a step of the schedule.
@@ -183,34 +223,42 @@ func (s *Streams) step(lo, hi, step int) {
 		}
 		c, f := Split(before)
 		s.x[k], s.x[B+k] = Scale(c), Scale(f)
+		if i := at(k); i%perFrame == 0 {
+			for row, v := range s.held[i/perFrame*3*H:][:3*H] {
+				s.frame[row*B+k] = v
+			}
+		}
 	}
-	s.product(s.state, s.u)
-	s.gates(0, func(k int) []float32 { return s.held[at(k)/perFrame*3*H:][:3*H] })
+	s.product.apply(s.state, s.u, false)
+	s.gates(0)
 	coarse := s.classes(0)
 	for k := lo; k < hi; k++ {
 		s.x[2*B+k] = Scale(coarse[k])
 	}
-	s.gates(1, func(k int) []float32 { return s.held[at(k)/perFrame*3*H:][:3*H] })
+	s.gates(1)
 	fine := s.classes(1)
 	for k := lo; k < hi; k++ {
 		s.signal[at(k)*B+k] = Join(coarse[k], fine[k])
+	}
+	for k := range B { // the others stay as they were
+		if k >= lo && k < hi {
+			continue
+		}
 		for row := range H {
-			s.state[row*B+k] = s.next[row*B+k]
+			s.next[row*B+k] = s.state[row*B+k]
 		}
 	}
+	s.state, s.next = s.next, s.state
 }
 
-// gates computes half the units after a step, from the recurrent product.
-func (s *Streams) gates(half int, held func(k int) []float32) {
+// gates computes half the units after a step, from the recurrent product. The fine half sees what the
+// coarse one has drawn.
+func (s *Streams) gates(half int) {
 	B, H := s.B, s.H
 	lo, n := half*3*H/2, 3*H/2
-	s.input(s.x, s.a) // the fine half sees what the coarse one has drawn
 	a := s.a[lo*B : (lo+n)*B]
-	for k := s.lo; k < s.hi; k++ {
-		for row, v := range held(k)[lo : lo+n] {
-			a[row*B+k] += v
-		}
-	}
+	copy(a, s.frame[lo*B:])
+	s.input[half].apply(s.x, a, true)
 	c := kernel.Cell{H: H / 2, B: B, Bias: s.bias[lo : lo+n], NBias: s.nbias[half*H/2 : (half+1)*H/2],
 		A: a, U: s.u[lo*B : (lo+n)*B], HP: s.state[half*H/2*B : (half+1)*H/2*B], HN: s.next[half*H/2*B : (half+1)*H/2*B]}
 	c.GRU()
@@ -219,12 +267,9 @@ func (s *Streams) gates(half int, held func(k int) []float32) {
 // classes draws a byte of each stream from half the units.
 func (s *Streams) classes(half int) (out [64]int) {
 	B, H := s.B, s.H
-	biases := [4][]float32{s.model.O1.Bias.Dense.Data, s.model.O2.Bias.Dense.Data, s.model.O3.Bias.Dense.Data, s.model.O4.Bias.Dense.Data}
-	s.heads[2*half](s.next[half*H/2*B:(half+1)*H/2*B], s.hidden)
-	addBias(s.hidden, biases[2*half], B)
+	s.heads[2*half].apply(s.next[half*H/2*B:(half+1)*H/2*B], s.hidden, false)
 	kernel.ReLU(s.hidden, s.hidden)
-	s.heads[2*half+1](s.hidden, s.logits)
-	addBias(s.logits, biases[2*half+1], B)
+	s.heads[2*half+1].apply(s.hidden, s.logits, false)
 	for k := s.lo; k < s.hi; k++ {
 		for i := range s.one {
 			s.one[i] = s.logits[i*B+k]
@@ -236,14 +281,6 @@ func (s *Streams) classes(half int) (out [64]int) {
 		}
 	}
 	return out
-}
-
-func addBias(x, bias []float32, B int) {
-	for i, v := range bias {
-		for j := range x[i*B : (i+1)*B] {
-			x[i*B+j] += v
-		}
-	}
 }
 
 // context computes the network over earlier streams for a sample of each of the streams lo to hi, and puts
@@ -269,8 +306,7 @@ func (s *Streams) context(lo, hi int, at func(k int) int) {
 				s.above[(in+c)*B+k] = before[c]
 			}
 		}
-		layer(s.above[:2*in*B], s.column)
-		addBias(s.column, s.model.Context[l].Now.Bias.Dense.Data, B)
+		layer.apply(s.above[:2*in*B], s.column, false)
 		kernel.ReLU(s.column, s.column)
 		clear(s.above)
 		copy(s.above, s.column)
