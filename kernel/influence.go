@@ -34,11 +34,7 @@ func (t *influenceTask) Run(i int) {
 			vec.scale(e, e, t.k, t.phi[r])
 			continue
 		}
-		vec.scale(e, e, t.k, t.phi[r])
-		vec.scaleAdd(e, &t.x[0], e, t.k, t.coef[r])
-		if d := t.alpha[r]; d != 0 {
-			vec.scaleAdd(g, e, g, t.k, d)
-		}
+		vec.influence(e, g, &t.x[0], t.k, t.phi[r], t.coef[r], t.alpha[r])
 	}
 }
 

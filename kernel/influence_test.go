@@ -31,6 +31,14 @@ func TestInfluenceRows(t *testing.T) {
 			kernel.Influence(M, K, alpha, phi, e, g)
 			near(t, "Influence g", g, wantG)
 			near(t, "Influence e", e, wantE)
+			coef, x := values(M), values(K)
+			for i := range e {
+				wantE[i] = float64(phi[i/K])*float64(e[i]) + float64(coef[i/K])*float64(x[i%K])
+				wantG[i] = float64(g[i]) + float64(alpha[i/K])*wantE[i]
+			}
+			kernel.InfluenceStep(M, K, phi, coef, x, alpha, e, g)
+			near(t, "InfluenceStep g", g, wantG)
+			near(t, "InfluenceStep e", e, wantE)
 		}
 		for _, N := range []int{1, 7, 8, 33} {
 			X := values(5 * N)

@@ -1006,6 +1006,58 @@ done:
 	VZEROUPPER
 	RET
 
+// func vecInfluenceAVX2(e *float32, dw *float32, x *float32, n int, phi float32, coef float32, d float32)
+// Requires: AVX, FMA3
+TEXT ·vecInfluenceAVX2(SB), NOSPLIT, $0-44
+	MOVQ         e+0(FP), AX
+	MOVQ         dw+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS phi+32(FP), Y0
+	VBROADCASTSS coef+36(FP), Y1
+	VBROADCASTSS d+40(FP), Y2
+
+one:
+	CMPQ        BX, $0x08
+	JL          tail
+	VMOVUPS     (AX), Y3
+	VMOVUPS     (CX), Y4
+	VMOVUPS     (DX), Y5
+	VMULPS      Y0, Y3, Y3
+	VMOVAPS     Y3, Y3
+	VFMADD231PS Y5, Y1, Y3
+	VMOVAPS     Y4, Y4
+	VFMADD231PS Y3, Y2, Y4
+	VMOVUPS     Y3, (AX)
+	VMOVUPS     Y4, (CX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x08, BX
+	JMP         one
+
+tail:
+	TESTQ       BX, BX
+	JE          done
+	LEAQ        lanes<>+0(SB), SI
+	SHLQ        $0x02, BX
+	SUBQ        BX, SI
+	VMOVUPS     32(SI), Y3
+	VMASKMOVPS  (AX), Y3, Y4
+	VMASKMOVPS  (CX), Y3, Y5
+	VMASKMOVPS  (DX), Y3, Y6
+	VMULPS      Y0, Y4, Y0
+	VMOVAPS     Y0, Y0
+	VFMADD231PS Y6, Y1, Y0
+	VMOVAPS     Y5, Y1
+	VFMADD231PS Y0, Y2, Y1
+	VMASKMOVPS  Y0, Y3, (AX)
+	VMASKMOVPS  Y1, Y3, (CX)
+
+done:
+	VZEROUPPER
+	RET
+
 // func vecGRUGradAVX2(dh *float32, r *float32, z *float32, c *float32, u *float32, dy *float32, hp *float32, n int)
 // Requires: AVX, FMA3
 TEXT ·vecGRUGradAVX2(SB), NOSPLIT, $0-64
@@ -3884,6 +3936,57 @@ tail:
 	VMOVUPS      Z3, K1, (AX)
 	VMOVUPS      Z10, K1, (CX)
 	VMOVUPS      Z1, K1, (DX)
+
+done:
+	VZEROUPPER
+	RET
+
+// func vecInfluenceAVX512(e *float32, dw *float32, x *float32, n int, phi float32, coef float32, d float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·vecInfluenceAVX512(SB), NOSPLIT, $0-44
+	MOVQ         e+0(FP), AX
+	MOVQ         dw+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS phi+32(FP), Z0
+	VBROADCASTSS coef+36(FP), Z1
+	VBROADCASTSS d+40(FP), Z2
+
+one:
+	CMPQ        BX, $0x10
+	JL          tail
+	VMOVUPS     (AX), Z3
+	VMOVUPS     (CX), Z4
+	VMOVUPS     (DX), Z5
+	VMULPS      Z0, Z3, Z3
+	VMOVAPS     Z3, Z3
+	VFMADD231PS Z5, Z1, Z3
+	VMOVAPS     Z4, Z4
+	VFMADD231PS Z3, Z2, Z4
+	VMOVUPS     Z3, (AX)
+	VMOVUPS     Z4, (CX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x10, BX
+	JMP         one
+
+tail:
+	TESTQ       BX, BX
+	JE          done
+	MOVQ        $-1, SI
+	BZHIQ       BX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (AX), K1, Z3
+	VMOVUPS.Z   (CX), K1, Z4
+	VMOVUPS.Z   (DX), K1, Z5
+	VMULPS      Z0, Z3, Z0
+	VMOVAPS     Z0, Z0
+	VFMADD231PS Z5, Z1, Z0
+	VMOVAPS     Z4, Z1
+	VFMADD231PS Z0, Z2, Z1
+	VMOVUPS     Z0, K1, (AX)
+	VMOVUPS     Z1, K1, (CX)
 
 done:
 	VZEROUPPER

@@ -23,6 +23,7 @@ type vecKernels struct {
 	moments                                      func(x *float32, n int, base float32) (sum, squares float32)
 	normGrads                                    func(dy, x *float32, n int, base float32) (sum, product float32)
 	normGradsReLU                                func(dy, x, y *float32, n int, base float32) (sum, product float32)
+	influence                                    func(e, g, x *float32, n int, phi, coef, d float32)
 	sgd, nesterov                                func(w, m, g *float32, n int, rate, momentum, decay float32)
 	gruGrad                                      func(dh, r, z, c, u, dy, hp *float32, n int)
 	adam                                         func(w, m, v, g *float32, n int, rate, b1, b2, eps, c1, c2, l2, keep float32)
@@ -120,6 +121,13 @@ var vecPortable = vecKernels{
 			product += g * (s[i] - base)
 		}
 		return sum, product
+	},
+	influence: func(e, g, x *float32, n int, phi, coef, d float32) {
+		es, gs, xs := floats(e, n), floats(g, n), floats(x, n)
+		for i, v := range xs {
+			es[i] = phi*es[i] + coef*v
+			gs[i] += d * es[i]
+		}
 	},
 	sgd: func(w, m, g *float32, n int, rate, momentum, decay float32) {
 		ws, ms, gs := floats(w, n), floats(m, n), floats(g, n)

@@ -16,7 +16,7 @@ var vecAVX2 = vecKernels{
 	scaleAdd: vecScaleAddAVX2, expSub: vecExpSubAVX2, normBack: vecNormBackAVX2,
 	normBackReLU: vecNormBackReLUAVX2, moments: vecMomentsAVX2, normGrads: vecNormGradsAVX2,
 	normGradsReLU: vecNormGradsReLUAVX2, sgd: vecSGDAVX2, nesterov: vecNesterovAVX2,
-	gruGrad: vecGRUGradAVX2, adam: vecAdamAVX2,
+	influence: vecInfluenceAVX2, gruGrad: vecGRUGradAVX2, adam: vecAdamAVX2,
 }
 
 var vecAVX512 = vecKernels{
@@ -28,5 +28,5 @@ var vecAVX512 = vecKernels{
 	scaleAdd: vecScaleAddAVX512, expSub: vecExpSubAVX512, normBack: vecNormBackAVX512,
 	normBackReLU: vecNormBackReLUAVX512, moments: vecMomentsAVX512, normGrads: vecNormGradsAVX512,
 	normGradsReLU: vecNormGradsReLUAVX512, sgd: vecSGDAVX512, nesterov: vecNesterovAVX512,
-	gruGrad: vecGRUGradAVX512, adam: vecAdamAVX512,
+	influence: vecInfluenceAVX512, gruGrad: vecGRUGradAVX512, adam: vecAdamAVX512,
 }

@@ -84,6 +84,11 @@ func vecNesterovAVX2(w *float32, m *float32, dw *float32, n int, rate float32, m
 //go:noescape
 func vecAdamAVX2(w *float32, m *float32, v *float32, dw *float32, n int, rate float32, b1 float32, b2 float32, eps float32, c1 float32, c2 float32, l2 float32, keep float32)
 
+// vecInfluenceAVX2 computes influence over a step, e = phi·e + coef·x, and the gradient, dw = dw + d·e for n elements.
+//
+//go:noescape
+func vecInfluenceAVX2(e *float32, dw *float32, x *float32, n int, phi float32, coef float32, d float32)
+
 // vecGRUGradAVX2 computes the gradients of gated units: see Cell.GRUGrad for n elements.
 //
 //go:noescape
@@ -233,6 +238,11 @@ func vecNesterovAVX512(w *float32, m *float32, dw *float32, n int, rate float32,
 //
 //go:noescape
 func vecAdamAVX512(w *float32, m *float32, v *float32, dw *float32, n int, rate float32, b1 float32, b2 float32, eps float32, c1 float32, c2 float32, l2 float32, keep float32)
+
+// vecInfluenceAVX512 computes influence over a step, e = phi·e + coef·x, and the gradient, dw = dw + d·e for n elements.
+//
+//go:noescape
+func vecInfluenceAVX512(e *float32, dw *float32, x *float32, n int, phi float32, coef float32, d float32)
 
 // vecGRUGradAVX512 computes the gradients of gated units: see Cell.GRUGrad for n elements.
 //

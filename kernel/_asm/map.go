@@ -67,6 +67,10 @@ var mapOps = []mapOp{
 		step := w.div(w.mul(m, s[4]), w.add(root, s[3]))
 		return vecs{w.fnma(step, s[0], w.mul(in[0], s[7])), m, v}
 	}},
+	{"vecInfluence", "influence over a step, e = phi·e + coef·x, and the gradient, dw = dw + d·e", "e dw x", "e dw", "phi coef d", func(w width, in, s vecs) vecs {
+		e := w.fma(in[2], s[1], w.mul(in[0], s[0]))
+		return vecs{e, w.fma(e, s[2], in[1])}
+	}},
 	{"vecGRUGrad", "the gradients of gated units: see Cell.GRUGrad", "dh r z c u dy hp", "dh r z c u", "", func(w width, in, s vecs) vecs {
 		one := w.constant(1)
 		d, r, z, c := w.add(in[5], in[0]), in[1], in[2], in[3]
