@@ -11,6 +11,9 @@ func (d *diagonal) stepwise(c chunkGrad) bool {
 	return c.T == 1 && c.mem == nil && d.l.r.Input.Scan == nil && d.l.r.Recurrent.Scan == nil
 }
 
+// one is the input of a bias.
+var one = []float32{1}
+
 // step carries the influence over a single step and adds its gradient, for one state a unit.
 func (d *diagonal) step(c chunkGrad) {
 	l, GH := d.l, c.G*c.H
@@ -36,7 +39,6 @@ func (d *diagonal) step(c chunkGrad) {
 			d.tmpX[u] = c.h[u*c.B+b]
 		}
 		d.visit(1, l.r.Recurrent, d.tmpA, e.recurrent)
-		one := []float32{1}
 		kernel.InfluenceStep(GH, 1, d.phi, d.gatherA, one, d.alpha, e.bias, l.r.Bias.Grad.Data)
 		if l.nbias != nil {
 			kernel.InfluenceStep(c.H, 1, d.phi, d.tmpA[2*c.H:], one, d.alpha, e.nbias, l.nbias.Grad.Data)
