@@ -72,6 +72,8 @@ type Adapted struct {
 	Held       int       `json:"held_bytes"` // weights, gradients, optimizer and learner
 	StepMS     float64   `json:"step_ms"`    // of an update
 	Warning    string    `json:"warning,omitempty"`
+	Command    string    `json:"command"` // repeats it, with another model that was trained like that
+	Trained    string    `json:"trained"` // how the model was
 	Machine    train.Env `json:"machine"`
 }
 
@@ -211,6 +213,8 @@ func adapt(ctx context.Context, m, still *Model, in io.Reader, path string, firs
 		r := s.figures(liveSums{})
 		r.Model, r.Run, r.Learner, r.Period = dir.Model(), dir.Path, c.Learner, c.Period
 		r.Warning, r.Machine = s.live.Warning(), train.Environment()
+		r.Command = fmt.Sprintf("filigree adapt MODEL %s --learner %s --period %d --optimizer %s --rate %v --clip %v", filepath.Base(c.Input), c.Learner, c.Period, c.Optimizer, c.Rate, c.Clip)
+		r.Trained = Command(still.Task, still.Settings)
 		for _, p := range ps {
 			r.Held += p.Bytes() + 4*slots*len(p.Values())
 		}
