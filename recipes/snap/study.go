@@ -4,6 +4,7 @@ package snap
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,7 +71,7 @@ func entries(task string, scale float64, names []string, change func(*tasks.Sett
 		panic(err)
 	}
 	for _, l := range learners {
-		if !strings.Contains(" "+strings.Join(names, " ")+" ", " "+l.name+" ") {
+		if !slices.Contains(names, l.name) {
 			continue
 		}
 		e := study.Entry{Label: l.label, Series: l.label, Settings: t.Default, Cost: scale * l.cost}
@@ -81,13 +82,17 @@ func entries(task string, scale float64, names []string, change func(*tasks.Sett
 	return out
 }
 
-// claims are the paper's orderings (section 5), as far as the learners are there.
-func claims(g string, order ...study.Claim) (out []study.Claim) {
-	for _, c := range order {
-		c.Group = g
-		out = append(out, c)
+// claim adds the orderings whose learners are all there.
+func claim(s *study.Study, g study.Group, order ...study.Claim) {
+	has := func(label string) bool {
+		return slices.ContainsFunc(g.Entries, func(e study.Entry) bool { return e.Label == label })
 	}
-	return out
+	for _, c := range order {
+		if c.Group = g.Key; has(c.A) && has(c.B) {
+			s.Claims = append(s.Claims, c)
+		}
+	}
+	s.Groups = append(s.Groups, g)
 }
 
 func copying(s *study.Study, key, cell string, sparsity float64, period, steps int) {
@@ -114,15 +119,12 @@ func copying(s *study.Study, key, cell string, sparsity float64, period, steps i
 		{A: "SnAp-1", B: "UORO", Kind: study.Above},
 		{A: "SnAp-1", B: "RFLO", Kind: study.Above},
 		{A: "SnAp-2", B: "SnAp-1", Kind: study.NotBelow},
-	}
-	if cell == "gru" {
-		order = append(order, study.Claim{A: "RTRL", B: "SnAp-3", Kind: study.NotBelow})
+		{A: "RTRL", B: "SnAp-3", Kind: study.NotBelow},
 	}
 	if period == 1 {
-		order = append(order, study.Claim{A: "SnAp-2", B: "BPTT", Kind: study.NotBelow})
-		if cell == "gru" {
-			order = append(order, study.Claim{A: "SnAp-3", B: "BPTT", Kind: study.NotBelow})
-		}
+		order = append(order,
+			study.Claim{A: "SnAp-2", B: "BPTT", Kind: study.NotBelow},
+			study.Claim{A: "SnAp-3", B: "BPTT", Kind: study.NotBelow})
 	} else {
 		order = append(order, study.Claim{A: "BPTT", B: "SnAp-2", Kind: study.NotBelow})
 	}
@@ -132,8 +134,7 @@ func copying(s *study.Study, key, cell string, sparsity float64, period, steps i
 		g.Entries = append(g.Entries, e)
 		order = append(order, study.Claim{A: "SnAp-24", B: "RTRL", Kind: study.Near})
 	}
-	s.Groups = append(s.Groups, g)
-	s.Claims = append(s.Claims, claims(key, order...)...)
+	claim(s, g, order...)
 }
 
 func text(s *study.Study, key string, period, steps int) {
@@ -150,11 +151,10 @@ func text(s *study.Study, key string, period, steps int) {
 	g.Entries = entries(g.Task, scale, []string{"bptt", "snap-1", "snap-2", "uoro", "rflo"}, func(t *tasks.Settings) {
 		t.Method, t.Sparsity, t.Width, t.Length, t.Batch, t.Period, t.Steps, t.Rate = "static", 0.75, 0.0625, 32, 8, period, steps, 1e-3
 	})
-	s.Groups = append(s.Groups, g)
-	s.Claims = append(s.Claims, claims(key, append(order,
+	claim(s, g, append(order,
 		study.Claim{A: "SnAp-2", B: "SnAp-1", Kind: study.NotBelow},
 		study.Claim{A: "SnAp-1", B: "UORO", Kind: study.Above},
-		study.Claim{A: "SnAp-1", B: "RFLO", Kind: study.Above})...)...)
+		study.Claim{A: "SnAp-1", B: "RFLO", Kind: study.Above})...)
 }
 
 // full holds commands near the paper's own settings, as far as they are known.
