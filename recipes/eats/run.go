@@ -220,7 +220,7 @@ func (r *run) loop() *train.Loop {
 			}
 			return train.Scores{Loss: m.PER, Quality: -m.MCD, Count: m.Compared}, errors.Join(r.listen(step), tasks.Plot(r.dir, Metric))
 		},
-		EvalEvery: max(1, r.Steps/5), SaveAfter: 2 * time.Minute, Best: save,
+		EvalEvery: max(1, r.Steps/3), SaveAfter: 2 * time.Minute, Best: save,
 		Report: func(e train.Event) {
 			step = e.Step
 			r.out.Report(e)
