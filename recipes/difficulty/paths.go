@@ -49,8 +49,8 @@ var kinds = []tasks.PathSettings{
 
 // paths looks at the paths between the solutions.
 type paths struct {
-	steps int
-	seeds func() int
+	steps, samples int
+	seeds          func() int
 }
 
 // one is the result of a pair, a kind and a seed.
@@ -74,7 +74,7 @@ func (p paths) find(ctx context.Context, o study.Options, find func(group, label
 				if i > 0 && !x.curved {
 					break
 				}
-				k.FromStart, k.Points, k.Samples, k.Steps, k.Seed = x.fromStart, 21, 10_000, p.steps, uint64(seed)
+				k.FromStart, k.Points, k.Samples, k.Steps, k.Seed = x.fromStart, 21, p.samples, p.steps, uint64(seed)
 				k.Data = o.Data["mnist"]
 				file := filepath.Join(o.Out, "paths", fmt.Sprintf("%s-%s-%s-%d.json", strings.ReplaceAll(x.name, " ", "-"), k.Path, k.Subspace, seed))
 				r, err := read(file)
@@ -130,7 +130,7 @@ func measure(ctx context.Context, a, b string, k tasks.PathSettings, file string
 func report(all []one) study.Findings {
 	f := study.Findings{Orderings: verdicts(all)}
 	s := study.Section{Title: "Paths between the solutions", Text: []string{
-		"Training loss (cross entropy, nats) of 10,000 images. Climb: how far the path rises above its beginning; barrier: above its worse end; ascent: all rises on the way. Means over the seeds; \"descends\" counts the paths that rise by no more than 1 % of the difference of their ends. Charts show the first seed."}}
+		"Training loss (cross entropy, nats) of always the same images. Climb: how far the path rises above its beginning; barrier: above its worse end; ascent: all rises on the way. Means over the seeds; \"descends\" counts the paths that rise by no more than 1 % of the difference of their ends. Charts show the first seed."}}
 	table := [][]string{{"from, to", "path", "loss there", "loss here", "climb", "barrier", "ascent", "descends"}}
 	for _, x := range pairs {
 		c := chart.Chart{Title: strings.ToUpper(x.name[:1]) + x.name[1:], X: "t", Y: "training loss, nats"}

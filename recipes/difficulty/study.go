@@ -31,7 +31,7 @@ const sparsity = 0.98
 // solutions.
 func Study(budget time.Duration) *study.Study {
 	size := float64(budget) / float64(20*time.Minute)
-	epochs, steps := clamp(12*size, 2, 60), clamp(2000*size, 200, 10_000)
+	epochs, steps, samples := clamp(12*size, 4, 60), clamp(2000*size, 400, 10_000), clamp(10_000*size, 2000, 10_000)
 	s := &study.Study{
 		Name: "difficulty", Title: "The Difficulty of Training Sparse Neural Networks, at laptop scale",
 		Source: "U. Evci, F. Pedregosa, A. Gomez, E. Elsen: The Difficulty of Training Sparse Neural Networks. ICML 2019 workshop, arXiv:1906.10732; the escape by RigL after arXiv:1911.11134, section 4.4",
@@ -62,7 +62,7 @@ func Study(budget time.Duration) *study.Study {
 		{Group: group, A: lottery, B: scratch, Kind: study.Near},
 		{Group: group, A: freed, B: retrained, Kind: study.Above},
 	}
-	s.Further = paths{steps: steps, seeds: func() int { return s.Seeds }}.find
+	s.Further = paths{steps: steps, samples: samples, seeds: func() int { return s.Seeds }}.find
 	return s
 }
 
