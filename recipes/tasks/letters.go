@@ -100,16 +100,7 @@ func scoreLetters(ctx context.Context, net *model, heldOut, dictionary []letters
 	if err != nil {
 		return letters.Accuracy{}, err
 	}
-	known := map[string][]string{}
-	for _, e := range dictionary {
-		known[e.Word] = e.Phones[0]
-	}
-	return letters.Score(ctx, func(word string) []string {
-		if ps := text.Derived(word, func(stem string) []string { return known[stem] }); ps != nil {
-			return ps
-		}
-		return reader.Read(word)
-	}, heldOut)
+	return letters.Score(ctx, letters.WithEndings(reader.Read, dictionary), heldOut)
 }
 
 func letterModel(net *letters.Model) *model {
