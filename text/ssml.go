@@ -266,7 +266,7 @@ func (m *markup) flush() {
 		return
 	}
 	s := m.o.read(m.pieces)
-	s.Text = strings.TrimSpace(s.Text)
+	s.Text = strings.Join(strings.Fields(s.Text), " ")
 	s.Warnings = append(m.warnings, s.Warnings...)
 	if len(s.Words) == 0 && s.Text == "" && len(s.Warnings) == 0 {
 		if s.Before > 0 { // a pause waits for its sentence

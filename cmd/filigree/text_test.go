@@ -55,3 +55,23 @@ func TestTextCommand(t *testing.T) {
 		t.Errorf("no text: exit %d", code)
 	}
 }
+
+// A break of SSML is heard, and a lexicon is asked, by the command that speaks.
+func TestSpeakSSML(t *testing.T) {
+	var out, warn bytes.Buffer
+	file := filepath.Join(t.TempDir(), "a.wav")
+	code := run(context.Background(), []string{"speak", `<speak>A<break time="2s"/><phoneme ph="oʊ">x</phoneme></speak>`, "-o", file, "--json"}, console{&out, &warn})
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, warn.String())
+	}
+	var got speakReport
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.SecondsAudio < 2 || got.SecondsAudio > 4 {
+		t.Errorf("%.2f s", got.SecondsAudio)
+	}
+	if code := run(context.Background(), []string{"speak", "tea", "--lexicon", file, "-o", file}, console{&out, &warn}); code != exitFailure || !strings.Contains(warn.String(), "a.wav:1") {
+		t.Errorf("sound for a lexicon: exit %d, %s", code, warn.String())
+	}
+}
