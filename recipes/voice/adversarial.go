@@ -26,10 +26,14 @@ const (
 	adversarialRate   = 2e-4 // of the decoder
 	criticRate        = 2    // times as much, as in both papers
 	adversarialWeight = 0.1  // of what the discriminators say, beside the spectral loss
-	criticNarrow      = 4    // divides the published channels of the window discriminators
+	criticNarrow      = 8    // divides the published channels of the window discriminators
 	criticMu          = 255  // waveforms are companded for them
 	conditionRows     = speech.MelBands + 2
 )
+
+// spectrumSpec is half of EATS's laptop size: a decoder of frames is so cheap that discriminators
+// are most of the work.
+var spectrumSpec = eats.SpectrogramSpec{Stem: 8, Channels: []int{32, 64, 64, 64}, Down: []int{2, 2, 2, 1}}
 
 // critics are the discriminators.
 type critics struct {
@@ -44,7 +48,7 @@ func newCritics(rng *rand.Rand) (*critics, error) {
 	if err != nil {
 		return nil, err
 	}
-	spectrum, err := eats.NewSpectrogram(eats.LaptopSpectrogram, rng)
+	spectrum, err := eats.NewSpectrogram(spectrumSpec, rng)
 	if err != nil {
 		return nil, err
 	}

@@ -284,6 +284,7 @@ func (r *run) train(ctx context.Context, s stage) error {
 		loop.Prune, loop.Weights = r.method(c.Steps), prune.Weights(ps)
 	} else {
 		loop.Optim, loop.Clip = s.players, 0
+		loop.Average.Decay = max(0, min(loop.Average.Decay, 1-10/float64(c.Steps))) // a short stage is not to keep what it began with
 	}
 	if r.out.Stage != nil {
 		r.out.Stage(s.name, fmt.Sprintf("%d steps", c.Steps))
