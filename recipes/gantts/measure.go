@@ -147,7 +147,9 @@ func (r *run) finish(ctx context.Context, o train.Outcome) (Result, error) {
 	if stat, err := os.Stat(res.Model); err == nil {
 		res.Bytes = stat.Size()
 	}
-	return res, r.dir.WriteResult(res)
+	kept := res
+	kept.Run, kept.Model = ".", filepath.Base(res.Model) // of the directory the file is in
+	return res, r.dir.WriteResult(kept)
 }
 
 // measure compares held-out recordings with what the generator makes of them.

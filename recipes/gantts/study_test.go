@@ -44,6 +44,36 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// The tables of the report in docs are what the committed results say.
+func TestCommittedReport(t *testing.T) {
+	s := Study(3 * time.Minute)
+	s.Prepare, s.Further, s.Seeds = nil, nil, 3
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("results/3m")); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Run(context.Background(), study.Options{Out: dir, Merge: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Missing > 0 || r.Failed > 0 {
+		t.Errorf("%d results are missing, %d failed", r.Missing, r.Failed)
+	}
+	made, err := os.ReadFile(r.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/gan-tts/report.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(made)) {
+		if strings.HasPrefix(line, "| ") && !strings.Contains(string(page), line) {
+			t.Errorf("docs/gan-tts/report.md lacks: %s", line)
+		}
+	}
+}
+
 // A study with results of runs judges them by pairs, and says what is missing.
 func TestReport(t *testing.T) {
 	s := Study(20 * time.Minute)
