@@ -46,6 +46,9 @@ func (l *L0) Begin(ws []Weight, rng *rand.Rand) error {
 	if l.Open == 0 {
 		l.Open = 2.197
 	}
+	if l.Rate == 0 && l.Steer {
+		l.Rate = max(0.01, 3*(l.Open-float64(l0Closed))/float64(max(l.Until-l.From, 1)))
+	}
 	l.slope, l.gate = make([][]float32, len(ws)), make([][]float32, len(ws))
 	return l.begin("L0", ws, rng, false, func(rng *rand.Rand) float32 { return float32(l.Open + 0.01*rng.NormFloat64()) })
 }

@@ -40,7 +40,7 @@ type Penalty struct {
 	From, Until int
 	Cubic       bool    // rise as 1-(1-x)³ rather than linearly
 	Steer       bool    // adjust Lambda, from the value given, so that as many weights are due to go as Sparsity asks for
-	Rate        float64 // learning rate of the distributions' own parameters, by Adam; 0: 0.01
+	Rate        float64 // learning rate of the distributions' own parameters, by Adam; 0: 0.01, or what takes a gate of L0 from open to closed in a third of the schedule
 	Structure   Structure
 
 	// Sparsity, if above 0, is the share of weights to take away at the end, over all
@@ -88,10 +88,12 @@ func (p *Penalty) begin(name string, ws []Weight, rng *rand.Rand, perWeight bool
 	return nil
 }
 
-// Steering: how often the penalty is adjusted, and by how much.
+// Steering: how often the penalty is adjusted, and by how much at least. In a training so
+// short that this is too slow it can rise steerReach times in half of its schedule.
 const (
 	steerEvery = 10
 	steerBy    = 1.1
+	steerReach = 1000
 )
 
 // steer adjusts the penalty. due returns the share of the weights that would go as things
@@ -101,10 +103,11 @@ func (p *Penalty) steer(step int, due func() float64) {
 		return
 	}
 	share, _ := Cubic{p.From, p.Until, steerEvery}.At(step)
+	by := max(steerBy, math.Pow(steerReach, 2*steerEvery/float64(max(p.Until-p.From, 1))))
 	if due() < share*p.Sparsity {
-		p.lambda *= steerBy
+		p.lambda *= by
 	} else {
-		p.lambda /= steerBy * steerBy // gates that closed hardly open again
+		p.lambda /= by * by // gates that closed hardly open again
 	}
 }
 

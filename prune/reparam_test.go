@@ -260,3 +260,30 @@ func TestReparameterizedTraining(t *testing.T) {
 		}
 	}
 }
+
+// A steered penalty closes the gates in time, in a schedule of any length, where no
+// gradient of the data holds them open.
+func TestSteeredGatesClose(t *testing.T) {
+	for _, steps := range []int{80, 400, 1500} {
+		rng := newRand(3)
+		ws := Weights([]*nn.Param{param("a", rng, 16, 32)})
+		l := &L0{Penalty: Penalty{Lambda: 1e-5, From: steps / 5, Until: 3 * steps / 4, Sparsity: 0.9, Steer: true}}
+		if err := l.Begin(ws, rng); err != nil {
+			t.Fatal(err)
+		}
+		ws[0].NeedGrad()
+		for step := range steps {
+			l.Sample(step, ws)
+			for i := range ws[0].Grad.Data { // the data asks for large weights in every eighth column alone
+				ws[0].Grad.Data[i] = 0
+				if i%8 == 0 {
+					ws[0].Grad.Data[i] = -0.1 * float32(math.Copysign(1, float64(l.stored[0][i])))
+				}
+			}
+			l.Gather(step, ws)
+		}
+		if closed := l.below(l0Closed); closed < 0.8 || closed > 0.97 {
+			t.Errorf("%d steps: %.3f of the gates are closed, 0.9 are to be", steps, closed)
+		}
+	}
+}
