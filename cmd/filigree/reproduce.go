@@ -17,6 +17,7 @@ import (
 	"github.com/seed073b5613/filigree/recipes/snap"
 	"github.com/seed073b5613/filigree/recipes/sparsity"
 	"github.com/seed073b5613/filigree/recipes/study"
+	"github.com/seed073b5613/filigree/recipes/vocoder"
 )
 
 type reproduceCommand struct {
@@ -48,6 +49,7 @@ var studies = []struct {
 	{"snap", plan(snap.Study)},
 	{"gan-tts", plan(gantts.Study)},
 	{"eats", plan(eats.Study)},
+	{"wavernn", plan(vocoder.Study)},
 }
 
 // plan makes a function that returns a plan of one that returns some kind of it.
@@ -66,6 +68,7 @@ func (reproduceCommand) Help() string {
   filigree reproduce difficulty --budget 20m          paths between solutions
   filigree reproduce gan-tts --budget 20m             who should judge speech
   filigree reproduce eats --budget 20m                what speech learns from
+  filigree reproduce wavernn --budget 20m             bigger and sparser; blocks; streams
 
 Runs that are done are skipped and broken ones go on, so the same command can be
 given again and again.`

@@ -40,8 +40,8 @@ func (vocodeCommand) Help() string {
   filigree vocode recording.flac -o copy.wav --model griffin-lim
   filigree vocode talk.mp3 --model model.safetensors -o - | aplay
 
-The recording is brought to the level the models were trained at, and its copy back to its own. WaveRNN works
-as the recording is read, in memory that does not grow; the other two read all of it first. An interrupt
+The recording is brought to the level the models were trained at, and its copy back to its own. WaveRNN of
+one stream works as the recording is read, in memory that does not grow; the others read all of it first. An interrupt
 leaves a file that ends where it came.`
 }
 
@@ -78,7 +78,7 @@ func (c *vocodeCommand) Run(ctx context.Context, con console) error {
 	if level.clipped > level.samples/1000 {
 		fmt.Fprintf(con.err, "filigree: %s is clipped at %d of %d samples: so will its copy be\n", c.File, level.clipped, level.samples)
 	}
-	made, err := c.vocoderFlags.open()
+	made, err := c.vocoderFlags.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (c *vocodeCommand) copy(ctx context.Context, con console, level soundLevel,
 }
 
 // open returns what makes sound.
-func (v *vocoderFlags) open() (copier, error) {
+func (v *vocoderFlags) open(ctx context.Context) (copier, error) {
 	rng := rand.New(rand.NewPCG(v.Seed, 0))
 	switch v.Model {
 	case "griffin-lim":
@@ -178,24 +178,46 @@ func (v *vocoderFlags) open() (copier, error) {
 			return voice.Decode(logMel, append(hz, make([]float32, T)...)[:T], rng)
 		}}, nil
 	}
-	made, err := v.vocoder()
+	m, o, err := v.wavernn()
+	if err != nil {
+		return nil, err
+	}
+	if m.Spec().Subscale.Streams > 0 {
+		if _, err := wavernn.NewStreams(m, o); err != nil {
+			return nil, err
+		}
+		return &wholeCopier{make: func(_, logMel []float32) []float32 {
+			x, err := m.Wave(ctx, wavernn.Features(logMel, speech.MelBands), o)
+			if err != nil {
+				return nil // the interrupt, which is reported
+			}
+			return x
+		}}, nil
+	}
+	made, err := wavernn.NewVocoder(m, o)
 	return frameCopier{made}, err
 }
 
-// vocoder opens WaveRNN.
+// vocoder opens a WaveRNN of one stream.
 func (v *vocoderFlags) vocoder() (*wavernn.Vocoder, error) {
+	m, o, err := v.wavernn()
+	if err != nil {
+		return nil, err
+	}
+	return wavernn.NewVocoder(m, o)
+}
+
+// wavernn opens a model, and says how it is sampled.
+func (v *vocoderFlags) wavernn() (*wavernn.Model, wavernn.Options, error) {
 	m, err := wavernn.Open(v.Model)
 	if err != nil {
-		return nil, err
+		return nil, wavernn.Options{}, err
 	}
 	if s := m.Spec(); s.Features != speech.MelBands || s.Hop != speech.Hop {
-		return nil, fmt.Errorf("vocode: %s takes frames of %d values and %d samples, not of %d and %d", v.Model, s.Features, s.Hop, speech.MelBands, speech.Hop)
+		return nil, wavernn.Options{}, fmt.Errorf("vocode: %s takes frames of %d values and %d samples, not of %d and %d", v.Model, s.Features, s.Hop, speech.MelBands, speech.Hop)
 	}
 	p, err := kernel.ParsePrecision(v.Weights)
-	if err != nil {
-		return nil, err
-	}
-	return wavernn.NewVocoder(m, wavernn.Options{Weights: p, Temperature: v.Temperature, Seed: v.Seed})
+	return m, wavernn.Options{Weights: p, Temperature: v.Temperature, Seed: v.Seed}, err
 }
 
 // frameCopier copies frame by frame.

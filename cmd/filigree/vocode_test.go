@@ -17,9 +17,14 @@ import (
 )
 
 // smallVocoder writes an untrained WaveRNN to a file.
-func smallVocoder(t *testing.T, features int) string {
+func smallVocoder(t *testing.T, features, streams int) string {
 	t.Helper()
-	m, err := wavernn.New(wavernn.Spec{Units: 32, Features: features, Condition: 8, Hop: speech.Hop, Around: 2, Emphasis: 0.85, Mu: 255}, rand.New(rand.NewPCG(1, 1)))
+	var subscale wavernn.Subscale
+	if streams > 0 {
+		subscale = wavernn.Subscale{Streams: streams, Horizon: 3, Context: 4, Layers: 2}
+	}
+	m, err := wavernn.New(wavernn.Spec{Units: 32, Features: features, Condition: 8, Hop: speech.Hop, Around: 2, Emphasis: 0.85, Mu: 255,
+		Subscale: subscale}, rand.New(rand.NewPCG(1, 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,13 +50,13 @@ func vocode(args ...string) (vocodeReport, int, string) {
 // A copy is as long as the recording whatever its rate and channels, and as loud; that of Griffin
 // and Lim's algorithm has nearly its spectra, which shows that frames and samples stand together.
 func TestVocode(t *testing.T) {
-	dir, model := t.TempDir(), smallVocoder(t, speech.MelBands)
+	dir, model := t.TempDir(), smallVocoder(t, speech.MelBands, 0)
 	in, out := filepath.Join(dir, "in.wav"), filepath.Join(dir, "out.wav")
 	for _, c := range []struct {
 		model          string
 		rate, channels int
 		gain           float64
-	}{{model, 16000, 1, 0.1}, {model, 192000, 8, 0.3}, {"griffin-lim", 24000, 2, 0.05}, {"voice", 16000, 1, 0.1}} {
+	}{{smallVocoder(t, speech.MelBands, 4), 16000, 1, 0.1}, {model, 16000, 1, 0.1}, {model, 192000, 8, 0.3}, {"griffin-lim", 24000, 2, 0.05}, {"voice", 16000, 1, 0.1}} {
 		buzz(t, in, c.rate, c.channels, 150, c.gain)
 		r, code, warn := vocode(in, "-o", out, "--model", c.model)
 		got, err := audio.Open(out)
@@ -77,7 +82,7 @@ func TestVocode(t *testing.T) {
 }
 
 func TestVocodeBadInput(t *testing.T) {
-	dir, model := t.TempDir(), smallVocoder(t, speech.MelBands)
+	dir, model := t.TempDir(), smallVocoder(t, speech.MelBands, 0)
 	file := func(name string, x []float32) string {
 		path := filepath.Join(dir, name)
 		w, err := audio.CreateWAV(path, 16000, 1)
@@ -109,7 +114,7 @@ func TestVocodeBadInput(t *testing.T) {
 		{file("one.wav", tone[:1]), model, "has 1 samples"},
 		{filepath.Join(dir, "cut.wav"), model, "cut short"},
 		{filepath.Join(dir, "none.wav"), model, "no such file"},
-		{file("fine.wav", tone), smallVocoder(t, 40), "takes frames of 40 values"},
+		{file("fine.wav", tone), smallVocoder(t, 40, 0), "takes frames of 40 values"},
 		{file("fine.wav", tone), filepath.Join(dir, "fine.wav"), "not a safetensors file"},
 	} {
 		_, code, says := vocode(c.file, "-o", out, "--model", c.model)
@@ -130,7 +135,7 @@ func TestVocodeBadInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := c.open()
+	made, err := c.open(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +170,7 @@ func (s stopping) Write(x []float32) error {
 
 // TestSpeakVocoder speaks through WaveRNN: as long as the voice's own decoder makes it, but other sound.
 func TestSpeakVocoder(t *testing.T) {
-	dir, model := t.TempDir(), smallVocoder(t, speech.MelBands)
+	dir, model := t.TempDir(), smallVocoder(t, speech.MelBands, 0)
 	var lengths [2]int
 	for i, args := range [][]string{nil, {"--vocoder", model}} {
 		path := filepath.Join(dir, "x.wav")

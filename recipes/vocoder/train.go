@@ -156,16 +156,9 @@ type settled struct{ Settings }
 // Run trains a vocoder, or goes on with its training, in a run directory.
 func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 	var c settled
-	dir, err := train.Open(out.Dir, &c)
-	var checkpoint *train.Checkpoint
-	fresh := err != nil
-	if !fresh {
-		defer dir.Close()
+	if train.ReadConfig(out.Dir, &c) == nil { // recordings are read as the run began with them
 		c.Threads = s.Threads
 		s = c.Settings
-		if checkpoint, err = train.OpenCheckpoint(dir.Checkpoint()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return Result{}, err
-		}
 	}
 	if err := s.Validate(); err != nil {
 		return Result{}, err
@@ -176,6 +169,23 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 	}
 	for _, w := range clips.warnings {
 		out.Warn(w)
+	}
+	return runOn(ctx, clips, s, out)
+}
+
+// runOn is Run on recordings that are read.
+func runOn(ctx context.Context, clips *corpus, s Settings, out IO) (Result, error) {
+	var c settled
+	dir, err := train.Open(out.Dir, &c)
+	var checkpoint *train.Checkpoint
+	fresh := err != nil
+	if !fresh {
+		defer dir.Close()
+		c.Threads = s.Threads
+		s = c.Settings
+		if checkpoint, err = train.OpenCheckpoint(dir.Checkpoint()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Result{}, err
+		}
 	}
 	model, err := wavernn.New(s.spec(), rand.New(rand.NewPCG(s.Seed, streamWeights)))
 	if err != nil {
