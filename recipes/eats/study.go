@@ -64,7 +64,7 @@ func (c *comparison) study(seeds int) *study.Trials {
 		Full:   []string{"filigree train eats --data LJSPEECH --size shaped --durations learned --warm-up 0 --spectral 0 --batch 1024 --frames 200 --steps 500000 --rate 1e-3 --narrow 1"},
 		Notes: []string{
 			fmt.Sprintf("The paper trains 500,000 steps of 1024 windows of 2 s from nothing. Here %d steps of 8 windows of 0.96 s with an aligner's lengths and a spectral loss come first, once a seed, and every arm goes on from them for %d steps with lengths of its own and the paper's losses. The arm with learned lengths has the paper's losses alone from the first step on, for half as many steps as the first, discriminators in the last fifth. Networks are tiny: 1.3 M weights, at 16 kHz.", c.taught, c.ended),
-			"Speech is made from text and compared with recordings of the same sentences, which were not trained on: phone errors by the built-in recogniser, which was trained on this speaker's other recordings, cepstra along a path of time warping. Lengths are compared with the forced aligner's.",
+			"Speech is made from text and compared with recordings of the same sentences, which were not trained on: phone errors by the built-in recogniser, which was trained on recordings of this speaker, cepstra along a path of time warping. Lengths are compared with the forced aligner's.",
 		},
 		Quantities: []study.Quantity{
 			{Key: "phone_error_rate", Label: "phone errors", Metric: percent}, {Key: "phone_error_rate_natural", Label: "of the recordings", Metric: percent},
@@ -197,7 +197,7 @@ func (c *comparison) further(ctx context.Context, _ study.Options, dir func(stri
 		return f, err
 	}
 	f.Sections = append(f.Sections, study.Section{Title: "Beside the staged voice", Text: []string{
-		fmt.Sprintf("The voice that comes with the program, trained in stages (phonemes to spectra, spectra to sound; hours rather than minutes, five times as many weights), by the same measures: phone errors %.1f %%, of the recordings %.1f %%; MCD %.2f dB; total length %.3f; correlation of lengths %.2f, RMS error %.0f ms.",
+		fmt.Sprintf("The voice that comes with the program, trained in stages (phonemes to spectra, spectra to sound; longer, with more weights, and on some of these sentences), by the same measures: phone errors %.1f %%, of the recordings %.1f %%; MCD %.2f dB; total length %.3f; correlation of lengths %.2f, RMS error %.0f ms.",
 			100*m.PER, 100*m.NaturalPER, m.MCD, m.LengthRatio, m.DurationCorrelation, m.DurationRMSE)}})
 	arms := []struct{ key, label string }{{taughtArm, "the aligner's lengths"}}
 	for _, a := range ablation {
