@@ -24,7 +24,7 @@ func (r *scanner) title(lower, rest string) string {
 	switch {
 	case lower == "st" && street:
 		return "street"
-	case lower == "dr" && street && (r.named() || ordinal(r.before)):
+	case lower == "dr" && !capitalNext(rest) && (r.named() || ordinal(r.before)):
 		return "drive"
 	case titles[lower] != "":
 		return titles[lower]

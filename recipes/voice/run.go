@@ -115,7 +115,7 @@ const (
 const (
 	acousticBatch = 8
 	decoderBatch  = 8
-	dropShare     = 0.2 // of what the blocks of the acoustic model add
+	dropShare     = 0.1 // of what the blocks of the acoustic model add
 )
 
 // run is a training under way.
