@@ -61,26 +61,30 @@ def main():
     p.add_argument("--out", help="TSV file")
     o = p.parse_args()
     torch.set_num_threads(1)
-    lines = ["units\tinputs\tperiod\tfiligree_us\tpytorch_us\tbptt_us\tpytorch_over_filigree\tlowest\thighest\tfiligree_over_bptt\tbytes\tbptt_bytes"]
+    def bench(units, period, length):
+        return json.loads(subprocess.run(
+            [o.filigree, "bench", "online", "--units", str(units), "--inputs", str(units // 4), "--period", str(period), "--length", str(length),
+             "--time", f"{o.seconds}s", "--json"], check=True, capture_output=True, text=True).stdout)
+
+    lines = ["units\tinputs\tperiod\tfiligree_us\tpytorch_us\tpytorch_over_filigree\tlowest\thighest\tfiligree_over_bptt\tlowest\thighest\tbytes\tbptt_bytes"]
     for units in o.units:
         peer = SnAp1(units // 4, units)
         for period in (1, 16):
-            rounds = []
+            rounds, own = [], []
             for _ in range(o.rounds):
                 theirs = 1e3 * median_ms(peer.step, o.seconds)
-                ours = json.loads(subprocess.run(
-                    [o.filigree, "bench", "online", "--units", str(units), "--inputs", str(units // 4), "--period", str(period), "--length", "512",
-                     "--time", f"{o.seconds}s", "--json"], check=True, capture_output=True, text=True).stdout)
-                rounds.append((ours["us_per_step"], theirs, ours["bptt_us_per_step"]))
-            ratios = [t / u for u, t, _ in rounds]
-            us, torch_us, bptt = (statistics.median(col) for col in zip(*rounds))
-            own = statistics.median(u / b for u, _, b in rounds)
-            lines.append(f"{units}\t{units // 4}\t{period}\t{us:.1f}\t{torch_us:.1f}\t{bptt:.1f}\t{statistics.median(ratios):.2f}\t{min(ratios):.2f}\t{max(ratios):.2f}\t"
-                         f"{own:.2f}\t{ours['bytes']}\t{ours['bptt_bytes']}")
+                rounds.append((bench(units, period, 16)["us_per_step"], theirs))  # short sequences: their times are of the step alone on a busy machine too
+                long = bench(units, period, 128)
+                own.append(long["us_per_step"] / long["bptt_us_per_step"])
+            ratios = [t / u for u, t in rounds]
+            us, torch_us = (statistics.median(col) for col in zip(*rounds))
+            figures = [statistics.median(ratios), min(ratios), max(ratios), statistics.median(own), min(own), max(own)]
+            lines.append(f"{units}\t{units // 4}\t{period}\t{us:.1f}\t{torch_us:.1f}\t" + "\t".join(f"{v:.2f}" for v in figures) + f"\t{long['bytes']}\t{long['bptt_bytes']}")
             print(lines[-1], flush=True)
     if o.out:
         with open(o.out, "w") as f:
-            f.write("\n".join(lines) + "\n")
+            version = subprocess.run([o.filigree, "version"], capture_output=True, text=True).stdout.split("\n")
+            f.write("# " + "; ".join(" ".join(line.split()) for line in version if line) + f"; torch {torch.__version__}\n" + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

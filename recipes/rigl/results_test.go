@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed073b5613/filigree/recipes/snap"
 	"github.com/seed073b5613/filigree/recipes/sparsity"
 	"github.com/seed073b5613/filigree/recipes/study"
 	"github.com/seed073b5613/filigree/recipes/tasks"
@@ -109,6 +110,7 @@ func TestReports(t *testing.T) {
 	}{
 		"../../docs/rigl":     {Study(time.Hour), "results/1h"},
 		"../../docs/sparsity": {sparsity.Study(time.Hour), "../sparsity/results/1h"},
+		"../../docs/snap":     {snap.Study(25 * time.Minute), "../snap/results/25m"},
 	} {
 		if _, err := os.Stat(c.results); err != nil {
 			continue
