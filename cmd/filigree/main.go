@@ -145,6 +145,9 @@ func showDefaults(parser *kong.Kong) {
 	}
 	for _, verb := range parser.Model.Children {
 		for _, task := range verb.Children {
+			if task.Target.Type() != reflect.TypeFor[trainTask]() {
+				continue
+			}
 			for _, flag := range task.Flags {
 				flag.Hidden = flag.Hidden || unused(task.Name, flag.Name)
 			}

@@ -155,6 +155,23 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// Settings that a task has no use for are not shown, and those of the same name of other commands are.
+func TestHelpShowsSettings(t *testing.T) {
+	for _, c := range []struct {
+		command, flag string
+		shown         bool
+	}{
+		{"train mnist", "--learner", false}, {"train mnist", "--units", false}, {"train copy", "--units", true},
+		{"bench online", "--learner", true}, {"bench online", "--length", true}, {"bench wavernn", "--units", true},
+		{"train vocoder", "--units", true}, {"train voice", "--data", true},
+	} {
+		out, _, _ := execute(t, t.TempDir(), append(strings.Fields(c.command), "--help")...)
+		if shown := strings.Contains(out, "  "+c.flag+"="); shown != c.shown {
+			t.Errorf("%s --help: %s shown: %v, want %v", c.command, c.flag, shown, c.shown)
+		}
+	}
+}
+
 func TestTrainLists(t *testing.T) {
 	out, _, code := execute(t, t.TempDir(), "train")
 	if code != 0 {
