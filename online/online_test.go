@@ -337,6 +337,24 @@ func TestPatternsAndCosts(t *testing.T) {
 	}
 }
 
+// What is said without looking at paths is never more than what is kept, and all of it where paths have
+// one step or none and units one state.
+func TestLeast(t *testing.T) {
+	for _, cell := range cells {
+		for _, kind := range []string{"sparse", "dense"} {
+			layer := newLayer(cell, 5, 24, kind, 0.9, 3)
+			for _, m := range []Method{{Rule: BPTT}, {Rule: RTRL}, {SnAp, 1}, {SnAp, 2}, {SnAp, 3}, {Rule: UORO}, {Rule: RFLO}} {
+				l := New(layer, m, 0)
+				least, all := l.Least(), int64(l.Entries())
+				exact := m.Rule == BPTT || cell != "lstm" && m.Rule != UORO && (m.Rule != SnAp || m.Order < 3) && (m.Rule != RTRL || kind == "dense")
+				if least > all || exact && least != all || m.Rule != BPTT && least == 0 {
+					t.Errorf("%s %s %v: at least %d of %d entries", kind, cell, m, least, all)
+				}
+			}
+		}
+	}
+}
+
 func TestMemoryDoesNotGrowWithTheSequence(t *testing.T) {
 	for _, m := range []Method{{Rule: RTRL}, {SnAp, 1}, {SnAp, 2}, {Rule: UORO}, {Rule: RFLO}} {
 		layer := newLayer("gru", 3, 8, "dense", 0, 1)

@@ -19,45 +19,77 @@ type column struct {
 // columnsOf lists the weights that exist by the row of their coefficient.
 func (l *Learner) columnsOf() [][]column {
 	rows := make([][]column, l.G*l.H)
-	add := func(p *nn.Param, param int8, row, col int, src int32, at int) {
+	base := [4]int{0, l.C, l.C + l.H, l.C + l.H}
+	l.weights(func(param int8, row, col, at int) {
 		coef := int32(row)
 		if l.kind == gru && row >= 2*l.H && (param == 0 || param == 2) {
 			coef += int32(l.H)
 		}
 		key := (int64(param)<<56 | int64(row)<<28) + int64(col)
-		rows[row] = append(rows[row], column{coef, src, param, int32(at), key})
-	}
-	each := func(p *nn.Param, param int8, base int) {
-		if p.Sparse != nil {
-			for e := range p.Sparse.Entries {
-				for r := range min(p.Sparse.R, p.M()-e.Group*p.Sparse.R) {
-					add(p, param, e.Group*p.Sparse.R+r, e.Col, int32(base+e.Col), e.Pos*p.Sparse.R+r)
-				}
-			}
-			return
-		}
-		for i := range p.M() {
-			for j := range p.K() {
-				if p.Mask == nil || p.Mask.Get(i/p.Mask.R, j) {
-					add(p, param, i, j, int32(base+j), i*p.K()+j)
-				}
-			}
-		}
-	}
-	each(l.r.Input, 0, 0)
-	each(l.r.Recurrent, 1, l.C)
-	for i := range l.G * l.H {
-		add(l.r.Bias, 2, i, 0, int32(l.C+l.H), i)
-	}
-	if l.nbias != nil {
-		for u := range l.H {
-			add(l.nbias, 3, 2*l.H+u, 0, int32(l.C+l.H), u)
-		}
-	}
+		rows[row] = append(rows[row], column{coef, int32(base[param] + col), param, int32(at), key})
+	})
 	for _, r := range rows { // one run of columns for each coefficient
 		slices.SortStableFunc(r, func(a, b column) int { return int(a.coef - b.coef) })
 	}
 	return rows
+}
+
+// weights calls f with each weight that exists: the number of its array (input, recurrent, bias,
+// nbias), its row and column, and its place in the array.
+func (l *Learner) weights(f func(param int8, row, col, at int)) {
+	for param, p := range []*nn.Param{l.r.Input, l.r.Recurrent} {
+		if p.Sparse != nil {
+			for e := range p.Sparse.Entries {
+				for r := range min(p.Sparse.R, p.M()-e.Group*p.Sparse.R) {
+					f(int8(param), e.Group*p.Sparse.R+r, e.Col, e.Pos*p.Sparse.R+r)
+				}
+			}
+			continue
+		}
+		for i := range p.M() {
+			for j := range p.K() {
+				if p.Mask == nil || p.Mask.Get(i/p.Mask.R, j) {
+					f(int8(param), i, j, i*p.K()+j)
+				}
+			}
+		}
+	}
+	for i := range l.G * l.H {
+		f(2, i, 0, i)
+	}
+	if l.nbias != nil {
+		for u := range l.H {
+			f(3, 2*l.H+u, 0, u)
+		}
+	}
+}
+
+// Least returns how many values the influence of one sequence has at least. [Learner.Entries] is
+// exact, but looks at all paths first, which takes long and much memory where units are many.
+func (l *Learner) Least() int64 {
+	if l.rule == nil {
+		return 0
+	}
+	_, paths := l.rule.(*panels)
+	least, own, next := int64(0), make([]int64, l.H), make([]set, l.H)
+	for u := range next {
+		next[u] = make(set, (l.H+63)/64)
+		next[u].add(int32(u))
+	}
+	l.weights(func(param int8, row, col, at int) {
+		own[row%l.H]++
+		if param == 1 && paths {
+			next[col].add(int32(row % l.H))
+		}
+	})
+	for u, n := range own {
+		reached := 0 // by its state, in one step
+		for _, word := range next[u] {
+			reached += bits.OnesCount64(word)
+		}
+		least += n * int64(reached)
+	}
+	return least
 }
 
 // gradients returns the arrays that columns point into.
@@ -90,49 +122,38 @@ type dynamics struct {
 func (d *dynamics) build(l *Learner) {
 	*d = dynamics{l: l, W: l.states()}
 	H := l.H
-	places := make([]map[int32][]int32, H)
-	for i := range places {
-		places[i] = map[int32][]int32{}
-		if l.kind == gru {
-			places[i][int32(i)] = none(l.G)
-		}
-	}
-	for row, cs := range l.columnsOf() {
-		for _, c := range cs {
-			if c.param != 1 {
-				continue
-			}
-			m, j := places[row%H], c.src-int32(l.C)
-			if m[j] == nil {
-				m[j] = none(l.G)
-			}
-			m[j][row/H] = c.at
-		}
-	}
+	rows := l.columnsOf()
+	place := slices.Repeat([]int32{-1}, l.G*H) // of the weights of a unit
 	d.unit.offsets = []int32{0}
 	d.offsets = []int32{0}
-	for u, m := range places {
+	for u := range H {
 		var cols []int32
-		for j := range m {
-			cols = append(cols, j)
+		if l.kind == gru {
+			cols = append(cols, int32(u))
+		}
+		for g := range l.G {
+			for _, c := range rows[g*H+u] {
+				if c.param == 1 {
+					j := c.src - int32(l.C)
+					place[int(j)*l.G+g] = c.at
+					cols = append(cols, j)
+				}
+			}
 		}
 		slices.Sort(cols)
+		cols = slices.Compact(cols)
 		for _, j := range cols {
-			d.unit.cols, d.at = append(d.unit.cols, j), append(d.at, m[j]...)
+			at := place[int(j)*l.G : int(j+1)*l.G]
+			d.unit.cols, d.at = append(d.unit.cols, j), append(d.at, at...)
+			for g := range at {
+				at[g] = -1
+			}
 		}
 		d.unit.offsets = append(d.unit.offsets, int32(len(d.unit.cols)))
 		d.addRows(u, cols)
 	}
 	d.unit.w = make([]float32, len(d.at))
 	d.val = make([]float32, len(d.cols))
-}
-
-func none(n int) []int32 {
-	s := make([]int32, n)
-	for i := range s {
-		s[i] = -1
-	}
-	return s
 }
 
 // addRows adds the rows of a unit's states, columns ascending.

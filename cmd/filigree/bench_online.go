@@ -110,9 +110,12 @@ func (c *benchOnline) Run(_ context.Context, io console) error {
 	for _, p := range nn.Params(layer) {
 		row.Weights += p.NNZ()
 	}
+	learner := online.New(layer, method, 1)
+	if n := learner.Least(); n > maxEntries {
+		return fmt.Errorf("%s of %d units would hold at least %d values of influence", c.Learner, c.Units, n)
+	}
 	base := &onlineStepper{layer: layer, C: c.Inputs, H: c.Units, length: c.Length, chunk: c.Length}
 	row.BPTTUS, row.BPTTBytes = base.measure(c.Time)
-	learner := online.New(layer, method, 1)
 	row.Entries, row.Multiplies = learner.Entries(), learner.Work()
 	if row.Entries > maxEntries {
 		return fmt.Errorf("%s of %d units would hold %d values of influence", c.Learner, c.Units, row.Entries)

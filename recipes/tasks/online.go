@@ -287,8 +287,12 @@ func (j *job) learnOnline() error {
 	j.loop.Data, j.learner = s, learner
 	j.loop.Follow = func() {
 		learner.Follow()
-		if n := int64(learner.Entries()) * int64(c.Batch); n > maxInfluence {
-			s.err = fmt.Errorf("tasks: %s of %d units and %d sequences would keep %.1f GB of influence: take fewer units or sequences, more sparsity, or snap-1", c.Learner, c.Units, c.Batch, 4*float64(n)/1e9)
+		n := learner.Least() * int64(c.Batch)
+		if n <= maxInfluence {
+			n = max(n, int64(learner.Entries())*int64(c.Batch))
+		}
+		if n > maxInfluence {
+			s.err = fmt.Errorf("tasks: %s of %d units and %d sequences would keep at least %.1f GB of influence: take fewer units or sequences, more sparsity, or snap-1", c.Learner, c.Units, c.Batch, 4*float64(n)/1e9)
 		}
 	}
 	j.loop.Loss = func(t *grad.Tape, logits *grad.Var, labels []int32) *grad.Var {
