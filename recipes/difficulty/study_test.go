@@ -1,6 +1,7 @@
 package difficulty
 
 import (
+	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -13,6 +14,37 @@ import (
 	"github.com/seed073b5613/filigree/recipes/study"
 	"github.com/seed073b5613/filigree/recipes/tasks"
 )
+
+var update = flag.Bool("update", false, "write docs/landscape anew")
+
+// The report in docs is what the committed results say.
+func TestReport(t *testing.T) {
+	const docs = "../../docs/landscape"
+	to := docs
+	if !*update {
+		to = t.TempDir()
+	}
+	if _, err := Study(3*time.Minute).Run(t.Context(), study.Options{Out: "results/3m", Report: to, Merge: true}); err != nil {
+		t.Fatal(err)
+	}
+	made, err := os.ReadDir(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range made {
+		if filepath.Ext(f.Name()) == ".html" { // the same in one page, not committed
+			os.Remove(filepath.Join(docs, f.Name()))
+			continue
+		}
+		got, err := os.ReadFile(filepath.Join(to, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err := os.ReadFile(filepath.Join(docs, f.Name())); err != nil || string(got) != string(want) {
+			t.Errorf("%s/%s differs from what results/3m says: run go test ./recipes/difficulty -update (%v)", docs, f.Name(), err)
+		}
+	}
+}
 
 // Plans are valid at every budget.
 func TestPlans(t *testing.T) {
