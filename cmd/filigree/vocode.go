@@ -66,7 +66,7 @@ type vocodeReport struct {
 // copier makes sound of frames of log mel spectra, given with the samples they were made of.
 type copier interface {
 	push(dst, frame []float32) []float32
-	flush(dst []float32, x func() []float32) []float32
+	flush(dst []float32, x func() []float32) ([]float32, error)
 }
 
 // Run copies.
@@ -156,7 +156,9 @@ func (c *vocodeCommand) copy(ctx context.Context, con console, level soundLevel,
 	}
 	mel.Flush(use)
 	began := time.Now()
-	sound = made.flush(sound, func() []float32 { return all })
+	if sound, err = made.flush(sound, func() []float32 { return all }); err != nil {
+		return err
+	}
 	r.SecondsCompute += time.Since(began).Seconds()
 	return write()
 }
@@ -166,16 +168,18 @@ func (v *vocoderFlags) open(ctx context.Context) (copier, error) {
 	rng := rand.New(rand.NewPCG(v.Seed, 0))
 	switch v.Model {
 	case "griffin-lim":
-		return &wholeCopier{make: func(x, logMel []float32) []float32 { return audio.VoiceMel().Waveform(logMel, len(x), 32, rng) }}, nil
+		return &wholeCopier{make: func(x, logMel []float32) ([]float32, error) {
+			return audio.VoiceMel().Waveform(logMel, len(x), 32, rng), nil
+		}}, nil
 	case "voice":
 		voice, err := speech.Default()
 		if err != nil {
 			return nil, err
 		}
-		return &wholeCopier{make: func(x, logMel []float32) []float32 {
+		return &wholeCopier{make: func(x, logMel []float32) ([]float32, error) {
 			T := len(logMel) / speech.MelBands
 			hz := audio.Pitch(x, speech.SampleRate, speech.Hop)
-			return voice.Decode(logMel, append(hz, make([]float32, T)...)[:T], rng)
+			return voice.Decode(logMel, append(hz, make([]float32, T)...)[:T], rng), nil
 		}}, nil
 	}
 	m, o, err := v.wavernn()
@@ -186,12 +190,8 @@ func (v *vocoderFlags) open(ctx context.Context) (copier, error) {
 		if _, err := wavernn.NewStreams(m, o); err != nil {
 			return nil, err
 		}
-		return &wholeCopier{make: func(_, logMel []float32) []float32 {
-			x, err := m.Wave(ctx, wavernn.Features(logMel, speech.MelBands), o)
-			if err != nil {
-				return nil // the interrupt, which is reported
-			}
-			return x
+		return &wholeCopier{make: func(_, logMel []float32) ([]float32, error) {
+			return m.Wave(ctx, wavernn.Features(logMel, speech.MelBands), o)
 		}}, nil
 	}
 	made, err := wavernn.NewVocoder(m, o)
@@ -228,12 +228,14 @@ func (c frameCopier) push(dst, frame []float32) []float32 {
 	return c.made.Push(dst, frame)
 }
 
-func (c frameCopier) flush(dst []float32, _ func() []float32) []float32 { return c.made.Flush(dst) }
+func (c frameCopier) flush(dst []float32, _ func() []float32) ([]float32, error) {
+	return c.made.Flush(dst), nil
+}
 
 // wholeCopier copies when it has all.
 type wholeCopier struct {
 	frames []float32 // [T, bands]
-	make   func(x, logMel []float32) []float32
+	make   func(x, logMel []float32) ([]float32, error)
 }
 
 func (c *wholeCopier) push(dst, frame []float32) []float32 {
@@ -241,7 +243,7 @@ func (c *wholeCopier) push(dst, frame []float32) []float32 {
 	return dst
 }
 
-func (c *wholeCopier) flush(dst []float32, x func() []float32) []float32 {
+func (c *wholeCopier) flush(dst []float32, x func() []float32) ([]float32, error) {
 	T := len(c.frames) / speech.MelBands
 	logMel := make([]float32, len(c.frames))
 	for t := range T {
@@ -249,7 +251,8 @@ func (c *wholeCopier) flush(dst []float32, x func() []float32) []float32 {
 			logMel[b*T+t] = c.frames[t*speech.MelBands+b]
 		}
 	}
-	return append(dst, c.make(x(), logMel)...)
+	sound, err := c.make(x(), logMel)
+	return append(dst, sound...), err
 }
 
 // sink returns where the copy goes.

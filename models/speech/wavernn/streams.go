@@ -172,6 +172,9 @@ func (s *Streams) Step(step int) {
 	s.step(lo, hi, step)
 }
 
+// mostHeld is how many gates are held for a recording: 1 GB of them.
+const mostHeld = 1 << 28
+
 // Begin prepares a recording of Hop samples for each frame [Features] of frames, and returns the steps it takes.
 // Memory is that of the gates of each frame and of the samples.
 func (s *Streams) Begin(frames []float32) (steps int, err error) {
@@ -179,6 +182,9 @@ func (s *Streams) Begin(frames []float32) (steps int, err error) {
 	F := len(frames) / spec.Features
 	if F == 0 || len(frames)%spec.Features != 0 {
 		return 0, fmt.Errorf("wavernn: %d values for frames of %d", len(frames), spec.Features)
+	}
+	if n := F * 3 * s.H; n > mostHeld {
+		return 0, fmt.Errorf("wavernn: %d frames: streams of %d units take up to %d", F, s.H, mostHeld/3/s.H)
 	}
 	s.signal = make([]int16, F*spec.Hop)
 	s.held = make([]float32, F*3*s.H)

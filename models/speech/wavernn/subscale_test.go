@@ -165,6 +165,9 @@ func TestStreamsBadInput(t *testing.T) {
 	if _, err := s.Sample(context.Background(), nil, false); err == nil {
 		t.Error("no frames were accepted")
 	}
+	if _, err := s.Begin(make([]float32, 5*(mostHeld/3/64+1))); err == nil {
+		t.Error("frames without end were accepted")
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	stop()
 	if _, err := s.Sample(ctx, make([]float32, 50), false); err == nil {
