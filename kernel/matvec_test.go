@@ -148,7 +148,7 @@ func TestWaveGates(t *testing.T) {
 		}
 		sorted := *c
 		for _, f := range []*[]float32{&c.Product, &c.Frame, &c.Input[0], &c.Input[1], &c.Input[2]} {
-			*f = ByGate(*f, H, 1, [3]int{0, 1, 2})
+			*f = ByGate(*f, H, 1, GateRows, [3]int{0, 1, 2})
 		}
 		x := [3]float32{0.3, -0.7, 0.9}
 		c.Gates(16, 48, x)

@@ -31,16 +31,17 @@ type gateTask struct {
 // GateRows is how many units' gates stand together.
 const GateRows = 16
 
-// ByGate returns rows of K values of the gates [3·H], all of the first gate first, in the order of
-// a [WaveCell]. order is where its gates u, r and e stand in x. It panics unless [GateRows] divides H.
-func ByGate(x []float32, H, K int, order [3]int) []float32 {
-	if H%GateRows != 0 || len(x) != 3*H*K {
-		panic(fmt.Sprintf("kernel: ByGate: %d values for 3·%d rows of %d", len(x), H, K))
+// ByGate returns rows of K values of three gates of H units, all of a gate together, in another order: the
+// gates of the first so many units one after the other, then those of the next. With [GateRows] units that is
+// the order of a [WaveCell], where order says where its gates u, r and e stand in x. It panics unless units divides H.
+func ByGate(x []float32, H, K, units int, order [3]int) []float32 {
+	if H%units != 0 || len(x) != 3*H*K {
+		panic(fmt.Sprintf("kernel: ByGate: %d values for 3·%d rows of %d, by %d", len(x), H, K, units))
 	}
 	y := make([]float32, 0, len(x))
-	for at := 0; at < H; at += GateRows {
+	for at := 0; at < H; at += units {
 		for _, g := range order {
-			y = append(y, x[(g*H+at)*K:(g*H+at+GateRows)*K]...)
+			y = append(y, x[(g*H+at)*K:(g*H+at+units)*K]...)
 		}
 	}
 	return y

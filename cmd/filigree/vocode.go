@@ -15,6 +15,7 @@ import (
 	"github.com/seed073b5613/filigree/kernel"
 	"github.com/seed073b5613/filigree/models/speech"
 	"github.com/seed073b5613/filigree/models/speech/wavernn"
+	"github.com/seed073b5613/filigree/recipes/vocoder"
 )
 
 // vocodeCommand takes a recording apart into spectra and makes sound of them again.
@@ -191,7 +192,7 @@ func (v *vocoderFlags) open(ctx context.Context) (copier, error) {
 			return nil, err
 		}
 		return &wholeCopier{make: func(_, logMel []float32) ([]float32, error) {
-			return m.Wave(ctx, wavernn.Features(logMel, speech.MelBands), o)
+			return vocoder.Wave(ctx, m, wavernn.Features(logMel, speech.MelBands), o)
 		}}, nil
 	}
 	made, err := wavernn.NewVocoder(m, o)

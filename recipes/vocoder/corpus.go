@@ -186,7 +186,7 @@ func (s *crops) pieces(rng *rand.Rand) *batch {
 		coarse: make([]int32, T*B), fine: make([]int32, T*B)}
 	for b, c := range clips {
 		first := min(at[b]/speech.Hop, len(c.pcm)/speech.Hop-F)
-		wavernn.PieceOf(s.spec, c.frames, c.pcm, rng.IntN(sub.Streams), first*per, T).Fill(x.frames, x.scalars, x.context, x.coarse, x.fine, b)
+		newPiece(s.spec, c.frames, c.pcm, rng.IntN(sub.Streams), first*per, T).fill(x.frames, x.scalars, x.context, x.coarse, x.fine, b)
 	}
 	return x
 }

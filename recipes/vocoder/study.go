@@ -154,7 +154,7 @@ func (c *comparison) further(ctx context.Context, _ study.Options, dir func(stri
 		if err != nil {
 			continue // it was not run
 		}
-		x, err := m.Wave(ctx, held.frames, wavernn.Options{Seed: 1})
+		x, err := Wave(ctx, m, held.frames, wavernn.Options{Seed: 1})
 		if err != nil {
 			return f, err
 		}

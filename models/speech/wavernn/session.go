@@ -41,11 +41,8 @@ type Session struct {
 // NewSession returns a sampler at the beginning of a recording: silence, a state of zero,
 // and a frame of zeros. Later changes of the model do not reach it.
 func NewSession(m *Model, o Options) (*Session, error) {
-	if o.Temperature == 0 {
-		o.Temperature = 1
-	}
-	if !(o.Temperature > 0) || math.IsInf(o.Temperature, 1) {
-		return nil, fmt.Errorf("wavernn: temperature %g: must be above 0", o.Temperature)
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	if o.Weights < kernel.F32 || o.Weights > kernel.Int8 {
 		return nil, fmt.Errorf("wavernn: no precision %d", o.Weights)
@@ -68,7 +65,7 @@ func NewSession(m *Model, o Options) (*Session, error) {
 	for i, l := range []*nn.Linear{m.O1, m.O2, m.O3, m.O4} {
 		s.heads[i] = o.compact(l.Weight, values(l.Weight), l.Bias.Dense.Data)
 	}
-	byGate := func(x []float32, K int) []float32 { return kernel.ByGate(x, H, K, [3]int{1, 0, 2}) } // of r, u, e
+	byGate := func(x []float32, K int) []float32 { return kernel.ByGate(x, H, K, kernel.GateRows, [3]int{1, 0, 2}) } // of r, u, e
 	input, bias := byGate(values(m.Cell.Input), Scalars), byGate(m.Cell.Bias.Dense.Data, 1)
 	inner := make([]float32, 3*H)
 	copy(inner[2*H:], m.Cell.NBias.Dense.Data)
@@ -84,6 +81,17 @@ func NewSession(m *Model, o Options) (*Session, error) {
 	s.condition = kernel.NewCompact(byGate(values(m.Gates.Weight), m.spec.Condition), 3*H, m.spec.Condition, 16, 1, kernel.F32, bias)
 	s.Reset(o.Seed)
 	return s, nil
+}
+
+// check reports a temperature that makes no sense, and sets that of the zero value.
+func (o *Options) check() error {
+	if o.Temperature == 0 {
+		o.Temperature = 1
+	}
+	if !(o.Temperature > 0) || math.IsInf(o.Temperature, 1) {
+		return fmt.Errorf("wavernn: temperature %g: must be above 0", o.Temperature)
+	}
+	return nil
 }
 
 // compact lays out a weight in its own blocks, or those of the options.

@@ -3,7 +3,6 @@ package wavernn
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -51,28 +50,25 @@ func NewStreams(m *Model, o Options) (*Streams, error) {
 	if sub.Streams == 0 {
 		return nil, fmt.Errorf("wavernn: a plain model is sampled by NewSession")
 	}
-	if o.Temperature == 0 {
-		o.Temperature = 1
-	}
-	if !(o.Temperature > 0) || math.IsInf(o.Temperature, 1) {
-		return nil, fmt.Errorf("wavernn: temperature %g: must be above 0", o.Temperature)
+	if err := o.check(); err != nil {
+		return nil, err
 	}
 	if o.Weights != kernel.F32 {
 		return nil, fmt.Errorf("wavernn: weights of %v: a model of several streams has only f32", o.Weights)
 	}
-	B, H, C := sub.Streams, m.spec.Units, sub.Context
-	K := Scalars + C
+	B, H, C, K := sub.Streams, m.spec.Units, sub.Context, Scalars+sub.Context
 	s := &Streams{model: m, temperature: float32(o.Temperature), seed: o.Seed, B: B, H: H,
 		state: make([]float32, H*B), next: make([]float32, H*B), a: make([]float32, 3*H*B), frame: make([]float32, 3*H*B), u: make([]float32, 3*H*B),
 		x: make([]float32, K*B), hidden: make([]float32, H/2*B), logits: make([]float32, kernel.Classes*B),
 		above: make([]float32, 2*max(C, sub.Rows())*B), column: make([]float32, C*B), one: make([]float32, kernel.Classes),
 		random: make([]*rand.Rand, B)}
+	byHalf := func(x []float32, K int) []float32 { return kernel.ByGate(x, H, K, H/2, [3]int{0, 1, 2}) }
 	recurrent := m.Cell.Recurrent.Recurrent
-	s.product = newMultiplier(byHalf(values(recurrent), H, H), 3*H, H, B, storedRows(recurrent), recurrent.Density(), nil)
-	for half, rows := range [2][]float32(slices.Collect(slices.Chunk(byHalf(values(m.Cell.Input), H, K), 3*H/2*K))) {
+	s.product = newMultiplier(byHalf(values(recurrent), H), 3*H, H, B, storedRows(recurrent), recurrent.Density(), nil)
+	for half, rows := range [2][]float32(slices.Collect(slices.Chunk(byHalf(values(m.Cell.Input), K), 3*H/2*K))) {
 		s.input[half] = newMultiplier(rows, 3*H/2, K, B, 1, 1, nil)
 	}
-	s.bias, s.nbias = byHalf(m.Cell.Bias.Dense.Data, H, 1), m.Cell.NBias.Dense.Data
+	s.bias, s.nbias = byHalf(m.Cell.Bias.Dense.Data, 1), m.Cell.NBias.Dense.Data
 	for i, l := range []*nn.Linear{m.O1, m.O2, m.O3, m.O4} {
 		s.heads[i] = newMultiplier(values(l.Weight), l.Weight.M(), l.Weight.K(), B, storedRows(l.Weight), l.Weight.Density(), l.Bias.Dense.Data)
 	}
@@ -88,7 +84,7 @@ func NewStreams(m *Model, o Options) (*Streams, error) {
 		in = C
 	}
 	s.frames = kernel.NewCompact(values(m.Frames.Weight), m.spec.Condition, m.spec.Width(), 16, 1, kernel.F32, m.Frames.Bias.Dense.Data)
-	s.condition = kernel.NewCompact(byHalf(values(m.Gates.Weight), H, m.spec.Condition), 3*H, m.spec.Condition, 16, 1, kernel.F32, nil)
+	s.condition = kernel.NewCompact(byHalf(values(m.Gates.Weight), m.spec.Condition), 3*H, m.spec.Condition, 16, 1, kernel.F32, nil)
 	return s, nil
 }
 
@@ -126,44 +122,14 @@ func (m *multiplier) apply(x, y []float32, add bool) {
 	kernel.GEMM(false, false, m.M, m.B, m.K, 1, m.dense, m.K, x, m.B, beta, y, m.B)
 }
 
-// byHalf returns rows of K values of the gates [3·H] with those of the first half of the units first.
-func byHalf(x []float32, H, K int) []float32 {
-	y := make([]float32, 0, len(x))
-	for half := range 2 {
-		for g := range 3 {
-			at := g*H + half*H/2
-			y = append(y, x[at*K:(at+H/2)*K]...)
-		}
-	}
-	return y
-}
-
-// Sample draws the samples of a recording, Hop for each frame [Features] of frames. With inOrder it draws
-// one stream after the other, each of them whole.
-func (s *Streams) Sample(ctx context.Context, frames []float32, inOrder bool) ([]int16, error) {
+// Sample draws the samples of a recording, Hop for each frame [Features] of frames.
+func (s *Streams) Sample(ctx context.Context, frames []float32) ([]int16, error) {
 	steps, err := s.Begin(frames)
-	if err != nil {
-		return nil, err
+	for j := 0; j < steps && err == nil; j++ {
+		s.Step(j)
+		err = ctx.Err()
 	}
-	if !inOrder {
-		for j := range steps {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			s.Step(j)
-		}
-		return s.signal, nil
-	}
-	n := len(s.signal) / s.B
-	for k := range s.B {
-		for i := range n {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			s.step(k, k+1, i+k*(s.model.spec.Subscale.Horizon+1))
-		}
-	}
-	return s.signal, nil
+	return s.signal, err
 }
 
 // Step draws the samples of a step; steps are to be made in their order.

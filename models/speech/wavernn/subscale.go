@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/seed073b5613/filigree/grad"
+	"github.com/seed073b5613/filigree/kernel"
 	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/tensor"
 )
@@ -97,7 +98,7 @@ func (m *Model) ForwardSubscale(t *grad.Tape, frames *grad.Var, scalars, context
 		d, T := 1<<l, x.Value.Shape[1]
 		x = grad.ReLU(t, grad.Add(t, layer.Now.Forward(t, steps(t, x, d, T)), layer.Before.Forward(t, steps(t, x, 0, T-d))))
 	}
-	return m.forward(t, frames, below(t, t.Input(scalars), x))
+	return m.forward(t, frames, grad.Concat(t, t.Input(scalars), x))
 }
 
 // steps returns the times lo to hi of x [C,T,B].
@@ -110,89 +111,11 @@ func steps(t *grad.Tape, x *grad.Var, lo, hi int) *grad.Var {
 	}
 	return t.Record(out, func() {
 		dx, acc := t.GradOf(x)
-		if dx == nil {
-			return
-		}
 		if !acc {
 			clear(dx)
 		}
 		for c := range C {
-			part := dx[(c*T+lo)*B:][:n]
-			for i, v := range out.Grad.Data[c*n : (c+1)*n] {
-				part[i] += v
-			}
+			kernel.AddTo(dx[(c*T+lo)*B:][:n], out.Grad.Data[c*n:(c+1)*n])
 		}
 	}, x)
-}
-
-// below puts the rows of y below those of x.
-func below(t *grad.Tape, x, y *grad.Var) *grad.Var {
-	n := len(x.Value.Data)
-	out := t.New(x.Value.Shape[0]+y.Value.Shape[0], x.Value.Shape[1], x.Value.Shape[2])
-	copy(out.Value.Data, x.Value.Data)
-	copy(out.Value.Data[n:], y.Value.Data)
-	return t.Record(out, func() {
-		for _, part := range []struct {
-			v *grad.Var
-			g []float32
-		}{{x, out.Grad.Data[:n]}, {y, out.Grad.Data[n:]}} {
-			dx, acc := t.GradOf(part.v)
-			if dx == nil {
-				continue
-			}
-			if !acc {
-				clear(dx)
-			}
-			for i, v := range part.g {
-				dx[i] += v
-			}
-		}
-	}, x, y)
-}
-
-// Piece is samples of one stream of a recording, to train on.
-type Piece struct {
-	spec             Spec
-	frames           []float32
-	signal           []int16
-	stream, first, n int
-}
-
-// PieceOf returns n samples of a stream from first on: a multiple of the Hop/Streams samples of a frame.
-// frames [Features] and signal are those of the whole recording.
-func PieceOf(s Spec, frames []float32, signal []int16, stream, first, n int) Piece {
-	if per := s.Hop / s.Subscale.Streams; first%per != 0 || n%per != 0 {
-		panic(fmt.Sprintf("wavernn: PieceOf: %d samples from %d on, of %d a frame", n, first, per))
-	}
-	return Piece{s, frames, signal, stream, first, n}
-}
-
-// Fill puts the piece into column b of what [Model.ForwardSubscale] takes, and the classes of its bytes.
-func (p Piece) Fill(frames, scalars, context *tensor.Tensor, coarse, fine []int32, b int) {
-	sub, B := p.spec.Subscale, scalars.Shape[2]
-	per := p.spec.Hop / sub.Streams
-	column := make([]float32, p.spec.Width())
-	F := p.n / per
-	for f := range F {
-		p.spec.Stack(column, p.frames, p.first/per+f)
-		for k, v := range column {
-			frames.Data[(k*F+f)*B+b] = v
-		}
-	}
-	before := int16(0)
-	if p.first > 0 {
-		before = p.signal[(p.first-1)*sub.Streams+p.stream]
-	}
-	for i := range p.n {
-		v := p.signal[(p.first+i)*sub.Streams+p.stream]
-		c0, f0 := Split(before)
-		c, f := Split(v)
-		at := i*B + b
-		coarse[at], fine[at] = int32(c), int32(f)
-		scalars.Data[at], scalars.Data[p.n*B+at], scalars.Data[2*p.n*B+at] = Scale(c0), Scale(f0), Scale(c)
-		before = v
-	}
-	for i := range context.Shape[1] {
-		sub.Fill(context.Data[i*B+b:], context.Shape[1]*B, p.signal, p.stream, p.first+i-sub.Field()+1)
-	}
 }

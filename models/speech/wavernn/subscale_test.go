@@ -52,6 +52,28 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
+// whole returns what the layered forward pass takes of all samples of a stream, and their bytes.
+func whole(s Spec, frames []float32, signal []int16, stream int) (wide, scalars, context *tensor.Tensor, coarse, fine []int32) {
+	sub, F := s.Subscale, len(frames)/s.Features
+	own := make([]int16, len(signal)/sub.Streams)
+	for i := range own {
+		own[i] = signal[i*sub.Streams+stream]
+	}
+	scalars, coarse, fine = Inputs([][]int16{own})
+	wide, context = tensor.New(s.Width(), F, 1), tensor.New(sub.Rows(), len(own)+sub.Field()-1, 1)
+	column := make([]float32, s.Width())
+	for f := range F {
+		s.Stack(column, frames, f)
+		for k, v := range column {
+			wide.Data[k*F+f] = v
+		}
+	}
+	for i := range context.Shape[1] {
+		sub.Fill(context.Data[i:], context.Shape[1], signal, stream, i-sub.Field()+1)
+	}
+	return wide, scalars, context, coarse, fine
+}
+
 // TestStreams draws all streams at once and one after the other, which must be the same bits; holds the
 // probability of each byte to the layered forward pass; and checks that all that a stream may see of those
 // before it is there when it looks.
@@ -80,22 +102,24 @@ func TestStreams(t *testing.T) {
 		drawn[stream] += half
 		logs[stream] = append(logs[stream], s.draw.LogProbability(class))
 	}
-	together, err := s.Sample(context.Background(), frames, false)
+	together, err := s.Sample(context.Background(), frames)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.onFill, s.onDraw = nil, nil
-	apart, err := s.Sample(context.Background(), frames, true)
-	if err != nil || !slices.Equal(together, apart) {
-		t.Fatalf("drawn one after the other the samples differ: %v", err)
+	if _, err := s.Begin(frames); err != nil {
+		t.Fatal(err)
 	}
 	for k := range sub.Streams {
-		p := PieceOf(m.spec, frames, together, k, 0, n)
-		context := tensor.New(sub.Rows(), n+sub.Field()-1, 1)
-		scalars := tensor.New(Scalars, n, 1)
-		wide := tensor.New(m.spec.Width(), F, 1)
-		coarse, fine := make([]int32, n), make([]int32, n)
-		p.Fill(wide, scalars, context, coarse, fine, 0)
+		for i := range n {
+			s.step(k, k+1, i+k*(sub.Horizon+1))
+		}
+	}
+	if !slices.Equal(together, s.signal) {
+		t.Fatal("drawn one after the other the samples differ")
+	}
+	for k := range sub.Streams {
+		wide, scalars, context, coarse, fine := whole(m.spec, frames, together, k)
 		yc, yf := m.ForwardSubscale(nil, &grad.Var{Value: wide}, scalars, context)
 		for i := range n {
 			c := math.Abs(logs[k][2*i] - logProbability(yc.Value, i, int(coarse[i])))
@@ -116,8 +140,7 @@ func TestHorizon(t *testing.T) {
 		signal[i] = int16(rng.IntN(1 << 16))
 	}
 	logits := func() []float32 {
-		context, scalars, wide := tensor.New(sub.Rows(), n+sub.Field()-1, 1), tensor.New(Scalars, n, 1), tensor.New(m.spec.Width(), 9, 1)
-		PieceOf(m.spec, frames, signal, 2, 0, n).Fill(wide, scalars, context, make([]int32, n), make([]int32, n), 0)
+		wide, scalars, context, _, _ := whole(m.spec, frames, signal, 2)
 		yc, _ := m.ForwardSubscale(nil, &grad.Var{Value: wide}, scalars, context)
 		return yc.Value.Data
 	}
@@ -162,7 +185,7 @@ func TestStreamsBadInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Sample(context.Background(), nil, false); err == nil {
+	if _, err := s.Sample(context.Background(), nil); err == nil {
 		t.Error("no frames were accepted")
 	}
 	if _, err := s.Begin(make([]float32, 5*(mostHeld/3/64+1))); err == nil {
@@ -170,7 +193,7 @@ func TestStreamsBadInput(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	stop()
-	if _, err := s.Sample(ctx, make([]float32, 50), false); err == nil {
+	if _, err := s.Sample(ctx, make([]float32, 50)); err == nil {
 		t.Error("went on after an interrupt")
 	}
 	for _, sub := range []Subscale{{Streams: 3, Context: 1, Layers: 1}, {Streams: 4, Context: 1}, {Streams: 4, Context: 1, Layers: 1, Horizon: -1}} {

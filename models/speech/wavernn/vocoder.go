@@ -1,9 +1,6 @@
 package wavernn
 
-import (
-	"context"
-	"slices"
-)
+import "slices"
 
 // Vocoder turns frames into sound as they come, in memory that does not grow. It is behind by
 // the frames around one that a model sees: 20 ms in those that are trained here.
@@ -61,35 +58,6 @@ func (v *Vocoder) Flush(dst []float32) []float32 {
 		dst = v.Push(dst, last)
 	}
 	return dst
-}
-
-// Wave returns the waveform of frames [T, Features] of a whole recording, by a plain or a subscale model.
-func (m *Model) Wave(ctx context.Context, frames []float32, o Options) ([]float32, error) {
-	if m.spec.Subscale.Streams > 0 {
-		s, err := NewStreams(m, o)
-		if err != nil {
-			return nil, err
-		}
-		samples, err := s.Sample(ctx, frames, false)
-		if err != nil {
-			return nil, err
-		}
-		x := make([]float32, len(samples))
-		m.spec.NewDecoder().Decode(x, samples)
-		return x, nil
-	}
-	v, err := NewVocoder(m, o)
-	if err != nil {
-		return nil, err
-	}
-	var x []float32
-	for frame := range slices.Chunk(frames, m.spec.Features) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		x = v.Push(x, frame)
-	}
-	return v.Flush(x), nil
 }
 
 // Decode returns the waveform of the log mel spectra [Features, T] of a recording, from its
