@@ -28,7 +28,7 @@ type vocodeCommand struct {
 
 // vocoderFlags choose what makes sound of spectra.
 type vocoderFlags struct {
-	Model       string  `required:"" placeholder:"FILE" help:"WaveRNN from filigree train vocoder; griffin-lim for 32 fast iterations of Griffin and Lim; voice for the decoder of the voice that comes with the program."`
+	Model       string  `default:"voice" placeholder:"FILE" help:"WaveRNN from filigree train vocoder; griffin-lim for 32 fast iterations of Griffin and Lim; voice for the decoder of the voice that comes with the program."`
 	Weights     string  `default:"f32" enum:"f32,bf16,int8" help:"How WaveRNN stores its weights: f32, bf16 or int8."`
 	Temperature float64 `default:"1" help:"Of WaveRNN's draws: below 1 there is less noise."`
 	Seed        uint64  `default:"1" help:"Seed of the draws, or of the first phases."`
@@ -37,6 +37,7 @@ type vocoderFlags struct {
 // Help shows how the command is used.
 func (vocodeCommand) Help() string {
 	return `Examples:
+  filigree vocode recording.flac -o copy.wav
   filigree vocode recording.flac -o copy.wav --model runs/vocoder/model.safetensors
   filigree vocode recording.flac -o copy.wav --model griffin-lim
   filigree vocode talk.mp3 --model model.safetensors -o - | aplay
