@@ -48,6 +48,7 @@ type Penalty struct {
 	Sparsity float64
 
 	lambda float64 // at present, where it is steered
+	ahead  bool    // of the schedule: the penalty rests
 	random *rand.PCG
 	gates  []*nn.Param // what is trained: one number a weight or block, by weight
 	stored [][]float32 // the stored weights while samples are in their place
@@ -65,7 +66,7 @@ func (p *Penalty) begin(name string, ws []Weight, rng *rand.Rand, perWeight bool
 	if p.Steer && !(p.Sparsity > 0 && p.Lambda > 0) {
 		return fmt.Errorf("prune: %s: to steer the penalty takes a sparsity above 0 and a first value above 0, they are %v and %v", name, p.Sparsity, p.Lambda)
 	}
-	p.lambda = p.Lambda
+	p.lambda, p.ahead = p.Lambda, false
 	if err := assign(ws, Even, p.Sparsity, p.Structure); err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (p *Penalty) steer(step int, due func() float64) {
 	}
 	share, _ := Cubic{p.From, p.Until, steerEvery}.At(step)
 	by := max(steerBy, math.Pow(steerReach, 2*steerEvery/float64(max(p.Until-p.From, 1))))
-	if due() < share*p.Sparsity {
+	if p.ahead = due() >= share*p.Sparsity; !p.ahead {
 		p.lambda *= by
 	} else {
 		p.lambda /= by * by // gates that closed hardly open again
@@ -128,7 +129,7 @@ func (p *Penalty) below(limit float32) float64 {
 // weight returns the penalty of a weight at a step.
 func (p *Penalty) weight(step int) float32 {
 	if p.Steer {
-		if step < p.From {
+		if step < p.From || p.ahead {
 			return 0
 		}
 		return float32(p.lambda)
@@ -229,6 +230,7 @@ type penaltyState struct {
 	Gates  [][]byte            `json:"gates"` // none once training is over
 	Adam   map[string][][]byte `json:"adam"`
 	Lambda float64             `json:"lambda"`
+	Ahead  bool                `json:"ahead"`
 }
 
 // MarshalBinary returns the state between two steps.
@@ -237,7 +239,7 @@ func (p *Penalty) MarshalBinary() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := penaltyState{Random: random, Adam: map[string][][]byte{}, Lambda: p.lambda}
+	s := penaltyState{Random: random, Adam: map[string][][]byte{}, Lambda: p.lambda, Ahead: p.ahead}
 	for _, g := range p.gates {
 		s.Gates = append(s.Gates, bytesOf(g.Dense.Data))
 	}
@@ -258,7 +260,7 @@ func (p *Penalty) UnmarshalBinary(b []byte) error {
 	if err := p.random.UnmarshalBinary(s.Random); err != nil {
 		return fmt.Errorf("prune: state of the gates: %w", err)
 	}
-	p.lambda = s.Lambda
+	p.lambda, p.ahead = s.Lambda, s.Ahead
 	if len(s.Gates) == 0 {
 		p.gates = nil
 		return nil
