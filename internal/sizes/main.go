@@ -17,19 +17,20 @@ import (
 
 // limits holds the most lines a group of packages may have; a package belongs to
 // the group whose folder it is in or below. Raising one is a decision: the whole
-// grew from 40,000 to 60,000 and grad + nn from 4,000 to 5,000 when the audio
+// grew from 40,000 to 60,000 and grad + nn from 4,000 to 5,500 when the audio
 // formats, the metrics and the speech models of three papers had moved in, and
-// models/speech holds four of them (EATS, GAN-TTS, WaveRNN and the recogniser).
+// models/speech holds four of them (EATS, GAN-TTS, WaveRNN and the recogniser), each
+// with its own streaming form, which took it to 5,000.
 var limits = []struct {
 	name  string
 	dirs  []string
 	lines int
 }{
 	{"kernel", []string{"kernel"}, 6000},
-	{"grad + nn", []string{"grad", "nn"}, 5000},
+	{"grad + nn", []string{"grad", "nn"}, 5500},
 	{"prune", []string{"prune"}, 3500},
 	{"online", []string{"online"}, 2000},
-	{"models/speech", []string{"models/speech"}, 4500},
+	{"models/speech", []string{"models/speech"}, 5000},
 	{"models/music", []string{"models/music"}, 3000},
 	{"models/vision", []string{"models/vision"}, 3000},
 	{"models/lm", []string{"models/lm"}, 3000},
