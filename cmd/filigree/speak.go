@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -75,6 +76,8 @@ type speakReport struct {
 // Run speaks.
 func (c *speakCommand) Run(ctx context.Context, con console) error {
 	setThreads(c.Threads)
+	collect := debug.SetGCPercent(400) // what opens a voice lives on: until it speaks, collecting garbage only delays it
+	defer debug.SetGCPercent(collect)
 	in, name, err := c.input()
 	if err != nil {
 		return err
@@ -290,6 +293,9 @@ func (c *speakCommand) sentences(ctx context.Context, con console, voice speaker
 		}
 		if err := note(timesOf(u, report.SecondsAudio)); err != nil {
 			return err
+		}
+		if report.Sentences == 0 {
+			debug.SetGCPercent(50) // books are spoken in little memory
 		}
 		report.SecondsAudio += float64(len(u.Samples)) / speech.SampleRate
 		report.Sentences++

@@ -138,3 +138,6 @@ func (m *Acoustic) Mel(t *grad.Tape, a, pitch *grad.Var, mask []float32) *grad.V
 	}
 	return m.Out.Forward(t, m.OutNorm.Forward(t, x))
 }
+
+// reach returns how many frames on each side of a frame its pitch and its spectrum depend on.
+func (m *Acoustic) reach() int { return 3 + 3*max(len(m.Layers), len(m.Pitch)) }

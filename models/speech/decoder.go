@@ -85,3 +85,7 @@ func (d *Decoder) Wave(t *grad.Tape, mel *grad.Var, pitch *tensor.Tensor, e Exci
 	magnitude = grad.Add(t, magnitude, overBins(t, lacking, nil))
 	return grad.InverseSTFT(t, magnitude, phase, e.Cos, e.Sin, headFrames, loudest)
 }
+
+// reach returns how many frames on each side of a frame its samples depend on: those of the
+// convolutions, and twice those that overlap in the waveform and in its spectrum.
+func (d *Decoder) reach() int { return 3 + 3*len(d.Blocks) + 4*headSize/2/Hop + 1 }

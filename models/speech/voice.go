@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/nn"
@@ -143,19 +144,21 @@ type Utterance struct {
 // longestToken is the most frames a token may last, before its speed.
 const longestToken = 200
 
-// Say speaks a sentence. The result is empty for one without words. The samples are valid until the next call.
+// Say speaks a sentence. The result is empty for one without words.
 func (v *Voice) Say(s text.Sentence, o Options) Utterance { return v.Utter(Tokens(s, nil), o) }
 
 // Utter speaks tokens.
 func (v *Voice) Utter(tokens []Token, o Options) Utterance {
-	u, a := v.plan(tokens, o)
-	if a == nil {
+	u, features := v.plan(tokens, o)
+	if len(features) == 0 {
 		return u
 	}
-	t, T := v.tape, len(u.Pitch)
-	pitch := tensor.Of(v.Config.Stats.Pitch(u.Pitch), pitchRows, 1, T)
-	mel := v.Acoustic.Mel(t, a, t.Input(pitch), nil).Value
-	u.Mel = append(u.Mel, mel.Data...)
+	T := len(u.Pitch)
+	pitch, C := v.Config.Stats.Pitch(u.Pitch), len(features)/T
+	u.Mel = v.inPieces(MelBands, 1, T, v.Acoustic.reach(), func(t *grad.Tape, lo, hi int) *grad.Var {
+		a := tensor.Of(window(features, T, lo, hi), C, 1, hi-lo)
+		return v.Acoustic.Mel(t, t.Input(a), t.Input(tensor.Of(window(pitch, T, lo, hi), pitchRows, 1, hi-lo)), nil)
+	})
 	v.Config.Stats.restore(u.Mel)
 	rng := o.Rand
 	if rng == nil {
@@ -164,7 +167,7 @@ func (v *Voice) Utter(tokens []Token, o Options) Utterance {
 	if o.Decode != nil {
 		u.Samples = o.Decode(u.Mel)
 	} else {
-		u.Samples = v.decode(u.Mel, u.Pitch, rng)
+		u.Samples = v.Decode(u.Mel, u.Pitch, rng)
 	}
 	return u
 }
@@ -176,8 +179,8 @@ func (v *Voice) Plan(tokens []Token, o Options) Utterance {
 	return u
 }
 
-// plan returns the times and the pitch of tokens, and their aligned features; nil for no tokens.
-func (v *Voice) plan(tokens []Token, o Options) (Utterance, *grad.Var) {
+// plan returns the times and the pitch of tokens, and their aligned features [C, T]; nil for no tokens.
+func (v *Voice) plan(tokens []Token, o Options) (Utterance, []float32) {
 	if len(tokens) == 0 {
 		return Utterance{}, nil
 	}
@@ -196,25 +199,23 @@ func (v *Voice) plan(tokens []Token, o Options) (Utterance, *grad.Var) {
 		lengths.Data[i] = float32(k.Frames)
 		T += k.Frames
 	}
-	a := grad.Interpolate(t, h, t.Input(lengths), KernelWidth, 0, T)
-	u.Pitch = v.pitch(v.Acoustic.PitchOf(t, a, nil).Value.Data)
-	return u, a
+	features := slices.Clone(grad.Interpolate(t, h, t.Input(lengths), KernelWidth, 0, T).Value.Data)
+	C := len(features) / T
+	u.Pitch = v.pitch(v.inPieces(pitchRows, 1, T, v.Acoustic.reach(), func(t *grad.Tape, lo, hi int) *grad.Var {
+		return v.Acoustic.PitchOf(t, t.Input(tensor.Of(window(features, T, lo, hi), C, 1, hi-lo)), nil)
+	}))
+	return u, features
 }
 
-// Decode turns log mel spectra [80, T] and the pitch [T] in Hz into 160·T samples, which are
-// valid until the next call.
+// Decode turns log mel spectra [80, T] and the pitch [T] in Hz into 160·T samples.
 func (v *Voice) Decode(mel, hz []float32, rng *rand.Rand) []float32 {
-	if v.tape == nil {
-		v.tape = &grad.Tape{NoGrad: true}
-	}
-	v.tape.Reset()
-	return v.decode(mel, hz, rng)
-}
-
-func (v *Voice) decode(mel, hz []float32, rng *rand.Rand) []float32 {
 	T := len(hz)
-	pitch := tensor.Of(v.Config.Stats.Pitch(hz), pitchRows, 1, T)
-	return v.Decoder.Wave(v.tape, v.tape.Input(tensor.Of(mel, MelBands, 1, T)), pitch, Excite(hz, 1, T, rng), &v.Config.Stats).Value.Data
+	pitch, e := v.Config.Stats.Pitch(hz), Excite(hz, 1, T, rng)
+	return v.inPieces(1, Hop, T, v.Decoder.reach(), func(t *grad.Tape, lo, hi int) *grad.Var {
+		part := Excitation{window(e.Log, T, lo, hi), window(e.Cos, T, lo, hi), window(e.Sin, T, lo, hi)}
+		mel := t.Input(tensor.Of(window(mel, T, lo, hi), MelBands, 1, hi-lo))
+		return v.Decoder.Wave(t, mel, tensor.Of(window(pitch, T, lo, hi), pitchRows, 1, hi-lo), part, &v.Config.Stats)
+	})
 }
 
 // Follow is what the acoustic model makes of tokens with given lengths in frames and pitch
