@@ -36,8 +36,8 @@ func (s DecoderSpec) check() error {
 // transform (Vocos, arXiv:2306.00814; the blocks and rates of EATS's decoder would cost fifty
 // times as much). The magnitude starts from the mel spectrum's, the phase from that of a pulse
 // train at the voice's pitch. Overlapping frames disagree, so that the waveform's spectrum is not the one it was
-// made of: the waveform is made twice, the second time with what its mel spectrum lacked
-// added to the magnitudes. The networks learn through both.
+// made of: the waveform is made anew with what its mel spectrum lacked added to the
+// magnitudes, once in training, twice otherwise.
 type Decoder struct {
 	Spec DecoderSpec `json:"-"`
 
@@ -68,6 +68,9 @@ func NewDecoder(s DecoderSpec, rng *rand.Rand) (*Decoder, error) {
 // loudest is the highest log magnitude of a bin: that of a full-scale tone is 5.1.
 const loudest = 6
 
+// corrections are the shares of what a mel spectrum lacks that are added, a waveform after the other.
+var corrections = [...]float32{1, 0.7}
+
 // Wave returns waveforms [1, B, 160·T] of log mel spectra [80, B, T] with their pitch: rows
 // of [Acoustic.Mel], and the excitation at it. stats are those of the spectra.
 func (d *Decoder) Wave(t *grad.Tape, mel *grad.Var, pitch *tensor.Tensor, e Excitation, stats *Stats) *grad.Var {
@@ -80,12 +83,21 @@ func (d *Decoder) Wave(t *grad.Tape, mel *grad.Var, pitch *tensor.Tensor, e Exci
 	y := d.Out.Forward(t, d.Norm.Forward(t, x))
 	magnitude, phase := grad.Add(t, grad.Rows(t, y, 0, headBins), prior(t, mel)), grad.Rows(t, y, headBins, 2*headBins)
 	x = grad.InverseSTFT(t, magnitude, phase, e.Cos, e.Sin, headFrames, loudest)
-	is := grad.LogMel(t, grad.Magnitude(t, x, melFront.Frames, shape[2]), melFront.Filters, melFront.Floor)
-	lacking := grad.Add(t, mel, grad.ScaleShift(t, is, -1, make([]float32, MelBands*shape[1])))
-	magnitude = grad.Add(t, magnitude, overBins(t, lacking, nil))
-	return grad.InverseSTFT(t, magnitude, phase, e.Cos, e.Sin, headFrames, loudest)
+	none := make([]float32, MelBands*shape[1])
+	for i, gain := range corrections {
+		if i > 0 && t.Training() {
+			break
+		}
+		is := grad.LogMel(t, grad.Magnitude(t, x, melFront.Frames, shape[2]), melFront.Filters, melFront.Floor)
+		lacking := grad.ScaleShift(t, grad.Add(t, mel, grad.ScaleShift(t, is, -1, none)), gain, none)
+		magnitude = grad.Add(t, magnitude, overBins(t, lacking, nil))
+		x = grad.InverseSTFT(t, magnitude, phase, e.Cos, e.Sin, headFrames, loudest)
+	}
+	return x
 }
 
 // reach returns how many frames on each side of a frame its samples depend on: those of the
-// convolutions, and twice those that overlap in the waveform and in its spectrum.
-func (d *Decoder) reach() int { return 3 + 3*len(d.Blocks) + 4*headSize/2/Hop + 1 }
+// convolutions, and for each waveform those that overlap in it and in its spectrum.
+func (d *Decoder) reach() int {
+	return 3 + 3*len(d.Blocks) + (2+2*len(corrections))*headSize/2/Hop + 1
+}

@@ -15,19 +15,18 @@ var headFrames = kernel.Frames{Size: headSize, Hop: Hop, Before: headSize / 2, W
 // highestHarmonic is up to where pulses have harmonics, in Hz.
 const highestHarmonic = 7600
 
-// excite writes samples of an excitation: where the pitch hz of frames, Hop samples each, is
+// excite writes samples of an excitation: between frames, Hop samples each, of which one has a pitch hz
 // above 0, pulses (harmonics of equal strength) at it, elsewhere noise; of power 1 both.
 // phase is that of the first pulse, in turns.
 func excite(hz []float32, phase float64, rng *rand.Rand, out []float32) {
 	for i := range out {
 		at := float64(i) / Hop // frames are centred on their first sample
-		f := min(int(at+0.5), len(hz)-1)
-		if hz[f] <= 0 {
+		a, b := min(int(at), len(hz)-1), min(int(at)+1, len(hz)-1)
+		h := float64(max(hz[a], hz[b])) // pulses reach to the centre of unvoiced neighbours
+		if h <= 0 {
 			out[i] = float32(rng.NormFloat64())
 			continue
 		}
-		a, b := min(int(at), len(hz)-1), min(int(at)+1, len(hz)-1)
-		h := float64(hz[f])
 		if hz[a] > 0 && hz[b] > 0 {
 			h = float64(hz[a]) + (at-math.Floor(at))*float64(hz[b]-hz[a])
 		}
