@@ -163,7 +163,7 @@ func (r *run) adversarial(ctx context.Context) error {
 		players = append(players, optim.Part{Of: "critics", Optimizer: &optim.Adam{Beta1: 1e-9, Beta2: 0.99}, Rate: criticRate}) // a first beta of 0
 	}
 	return r.train(ctx, stage{name: "adversarial", metric: tasks.Metric{Label: "spectral distance", Unit: " nats", Scale: -1}, net: net, source: source,
-		rate: adversarialRate, steps: r.DecoderSteps, share: 1 - acousticShare, every: 500, score: r.spectral(source), save: r.voice.SaveParts, players: players})
+		rate: adversarialRate, steps: r.DecoderSteps, share: laterShare, every: 500, score: r.spectral(source), save: r.voice.SaveParts, players: players})
 }
 
 // begin gives the run the networks to go on with.

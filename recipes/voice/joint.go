@@ -123,7 +123,7 @@ func (r *run) joint(ctx context.Context) error {
 	net := newJointNet(r.voice, source)
 	adam := func() optim.Optimizer { return &optim.Adam{Beta1: 0.9, Beta2: 0.98} }
 	return r.train(ctx, stage{name: "joint", metric: tasks.Metric{Label: "cepstral distance", Unit: " dB", Scale: -1}, net: net, source: source,
-		rate: jointRate, steps: r.DecoderSteps, share: 1 - acousticShare, every: 200, save: r.voice.SaveParts,
+		rate: jointRate, steps: r.DecoderSteps, share: laterShare, every: 200, save: r.voice.SaveParts,
 		players: optim.Split{{Of: "acoustic", Optimizer: adam(), Clip: 1}, {Of: "decoder", Optimizer: adam(), Clip: 1}},
 		score: func(ctx context.Context) (train.Scores, error) {
 			m, err := MeasureSpoken(ctx, r.voice, r.corpus.Held[:min(12, len(r.corpus.Held))], nil)
