@@ -84,7 +84,7 @@ func TestBreaks(t *testing.T) {
 // A book is read whole; so is a line without an end, for which a reader in quadratic time would
 // outlast the test.
 func TestLongText(t *testing.T) {
-	size := 4 << 20
+	size := 10 << 20
 	if testing.Short() {
 		size = 1 << 20
 	}
