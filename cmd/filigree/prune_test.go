@@ -24,7 +24,7 @@ func TestPruneAndCompare(t *testing.T) {
 		low, high float64 // blocks at the lower edge of 10 rows hold 2 weights, and which stay depends on rounding
 	}{
 		{"prune dense --sparsity 0.8 --json", 53240, 53240},
-		{"prune dense --sparsity 0.8 --block 4x1 --distribution even -o blocks.safetensors --json", 53220, 53300},
+		{"prune dense --sparsity 0.8 --block 4x1 --distribution even -o blocks.safetensors --json", 53260, 53290},
 		{"prune blocks.safetensors --method random --sparsity 0.9 --distribution erk -o random.safetensors --json", 26621, 26621},
 	} {
 		if n := lastObject(t, must(c.args))["nonzeros"].(float64); n < c.low || n > c.high {
