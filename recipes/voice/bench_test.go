@@ -59,7 +59,7 @@ func drawnRun(sparsity float64) *run {
 // step returns one training step but for the optimizer's.
 func benchStep(b *testing.B, r *run, net nn.Layer, next func()) {
 	ps := nn.Params(net)
-	m := r.method(100)
+	m := r.method(stage{}, 100)
 	if err := m.Begin(prune.Weights(ps), rand.New(rand.NewPCG(1, 2))); err != nil {
 		b.Fatal(err)
 	}

@@ -37,6 +37,7 @@ type Settings struct {
 	Sparsity      float64       `json:"sparsity" help:"Share of the weights of large layers that do not exist."`
 	Block         string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
 	Width         float64       `json:"width" help:"Multiplies the channels of frames in both networks."`
+	Acoustic      string        `json:"acoustic,omitempty" help:"Network from phonemes to spectra: wide (with the sparsity and width given), narrow (5/8 of that width, dense: learns more in a short time), or auto (narrow for budgets below half an hour)."`
 	AcousticSteps int           `json:"acoustic_steps" help:"Steps of the acoustic model; 0 for what the budget allows."`
 	DecoderSteps  int           `json:"decoder_steps" help:"Steps of the decoder; 0 for what the budget allows."`
 	Seed          uint64        `json:"seed" help:"Seed of everything random."`
@@ -44,7 +45,7 @@ type Settings struct {
 }
 
 // Default are the settings of the voice that comes with the program, but for its budget.
-var Default = Settings{Budget: 15 * time.Minute, Stage: "all", Critics: "all", Sparsity: 0.8, Block: "4x1", Width: 1, Seed: 1}
+var Default = Settings{Budget: 15 * time.Minute, Stage: "all", Critics: "all", Sparsity: 0.8, Block: "4x1", Width: 1, Acoustic: "auto", Seed: 1}
 
 // Validate reports the first setting that makes no sense, by its flag's name.
 func (s *Settings) Validate() error {
@@ -61,6 +62,8 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("--sparsity %v: must be from 0 to below 1", s.Sparsity)
 	case !(s.Width >= 0.1 && s.Width <= 8):
 		return fmt.Errorf("--width %v: must be from 0.1 to 8", s.Width)
+	case !slices.Contains([]string{"auto", "wide", "narrow"}, s.Acoustic):
+		return fmt.Errorf("--acoustic %s: not one of auto, wide, narrow", s.Acoustic)
 	case s.AcousticSteps < 0 || s.DecoderSteps < 0:
 		return fmt.Errorf("--acoustic-steps %d, --decoder-steps %d: must not be negative", s.AcousticSteps, s.DecoderSteps)
 	}
@@ -94,11 +97,27 @@ type Result struct {
 	Machine  train.Env `json:"machine"`
 }
 
-// Shares of the budget, after what the recordings took. What is understood is the acoustic model's work: a
-// decoder is intelligible after a minute.
+// choose settles on an acoustic model: that which the run in dir began with, or one for the budget.
+func (s *Settings) choose(dir string) {
+	var c settled
+	switch {
+	case s.Acoustic != "auto":
+	case train.ReadConfig(filepath.Join(dir, "acoustic"), &c) == nil && c.Acoustic != "":
+		s.Acoustic = c.Acoustic
+	case s.Budget < 30*time.Minute:
+		s.Acoustic = "narrow"
+	default:
+		s.Acoustic = "wide"
+	}
+}
+
+func (s *Settings) narrow() bool { return s.Acoustic == "narrow" }
+
+// Shares of the budget, of which the acoustic model's includes what the recordings took. What is understood is its work: a
+// decoder is intelligible after a minute. What is left over is for measuring.
 const (
-	acousticShare = 0.65
-	decoderShare  = 0.3
+	acousticShare = 0.7
+	decoderShare  = 0.22
 	laterShare    = 0.65 // of stages that go on from both
 )
 
@@ -138,6 +157,7 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 	if err := os.MkdirAll(out.Dir, 0o755); err != nil {
 		return Result{}, fmt.Errorf("voice: %w", err)
 	}
+	s.choose(out.Dir)
 	r := &run{Settings: s, out: out, begun: time.Now()}
 	var err error
 	if r.corpus, err = OpenCorpus(ctx, s.Data, filepath.Join(out.Dir, "alignment.json"), out.Progress); err != nil {
@@ -175,8 +195,12 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 // config returns the sizes of the networks.
 func (r *run) config() speech.Config {
 	wide := func(n int) int { return max(16, 16*int(r.Width*float64(n)/16+0.5)) }
+	frames := 256
+	if r.narrow() {
+		frames = 160
+	}
 	return speech.Config{Name: r.Name, Stats: r.corpus.Stats,
-		Acoustic: speech.AcousticSpec{Tokens: 128, Blocks: 3, Pitch: 128, Frames: wide(256), Hidden: 3 * wide(256), Layers: 6},
+		Acoustic: speech.AcousticSpec{Tokens: 128, Blocks: 3, Pitch: 128, Frames: wide(frames), Hidden: 3 * wide(frames), Layers: 6},
 		Decoder:  speech.DecoderSpec{Channels: wide(256), Hidden: 3 * wide(256), Layers: 6},
 	}
 }
@@ -188,6 +212,7 @@ type stage struct {
 	net    nn.Layer
 	source train.Source
 	rate   float64
+	dense  bool
 	steps  int
 	share  float64
 	every  int // steps between evaluations
@@ -202,7 +227,7 @@ func (r *run) acoustic(ctx context.Context) error {
 	source := newClipSource(r.corpus.Train, &r.voice.Config.Stats, acousticBatch, rand.NewPCG(r.Seed, streamAcoustic))
 	net := &acousticNet{r.voice.Acoustic, source}
 	r.speaks = true
-	return r.train(ctx, stage{name: "acoustic", metric: tasks.Metric{Label: "cepstral distance", Unit: " dB", Scale: -1}, net: net, source: source, rate: 2e-3, steps: r.AcousticSteps, share: acousticShare, every: 400,
+	return r.train(ctx, stage{name: "acoustic", metric: tasks.Metric{Label: "cepstral distance", Unit: " dB", Scale: -1}, net: net, source: source, rate: 2e-3, dense: r.narrow(), steps: r.AcousticSteps, share: acousticShare, every: 400,
 		score: func(ctx context.Context) (train.Scores, error) {
 			m, err := measureAcoustic(ctx, r.voice, r.corpus.Held)
 			return train.Scores{Loss: m.MelL1, Quality: -m.MCD, Count: m.Frames}, err
@@ -283,7 +308,7 @@ func (r *run) train(ctx context.Context, s stage) error {
 		Evaluate: s.score, EvalEvery: s.every, SaveAfter: 2 * time.Minute, Best: s.save, Report: report,
 	}
 	if ps := nn.Params(s.net); s.players == nil {
-		loop.Prune, loop.Weights = r.method(c.Steps), prune.Weights(ps)
+		loop.Prune, loop.Weights = r.method(s, c.Steps), prune.Weights(ps)
 	} else {
 		loop.Optim, loop.Clip = s.players, 0
 		loop.Average.Decay = max(0, min(loop.Average.Decay, 1-10/float64(c.Steps))) // a short stage is not to keep what it began with
@@ -301,8 +326,8 @@ func (r *run) train(ctx context.Context, s stage) error {
 }
 
 // method returns RigL, or nothing to do for dense networks.
-func (r *run) method(steps int) prune.Method {
-	if r.Sparsity == 0 {
+func (r *run) method(s stage, steps int) prune.Method {
+	if r.Sparsity == 0 || s.dense {
 		return prune.Dense{}
 	}
 	R, _ := sparse.ParseBlock(r.Block) // checked
@@ -326,10 +351,14 @@ func (r *run) calibrate(s stage) int {
 		tape.Backward(s.net.Forward(tape, nil))
 	}
 	each := time.Since(began).Seconds() / float64(n-2)
-	if r.Sparsity > 0 && s.players == nil {
+	if r.Sparsity > 0 && !s.dense && s.players == nil {
 		each *= 1 - 0.6*r.Sparsity // measured dense
 	}
-	return max(100, int(s.share*r.Budget.Seconds()/each))
+	left := s.share * r.Budget.Seconds()
+	if s.name == "acoustic" {
+		left -= time.Since(r.begun).Seconds()
+	}
+	return max(100, int(left/each))
 }
 
 // part returns the newest model of a stage: the finished one, or the best so far.
