@@ -179,25 +179,33 @@ func (v *vocoderFlags) open(ctx context.Context) (copier, error) {
 			return nil, err
 		}
 		return &wholeCopier{make: func(x, logMel []float32) ([]float32, error) {
-			T := len(logMel) / speech.MelBands
-			hz := audio.Pitch(x, speech.SampleRate, speech.Hop)
-			return voice.Decode(logMel, append(hz, make([]float32, T)...)[:T], rng), nil
+			return voice.Decode(logMel, pitchOf(x, logMel), rng), nil
 		}}, nil
 	}
 	m, o, err := v.wavernn()
 	if err != nil {
 		return nil, err
 	}
-	if m.Spec().Subscale.Streams > 0 {
-		if _, err := wavernn.NewStreams(m, o); err != nil {
+	if s := m.Spec(); s.Subscale.Streams > 0 || s.Predict > 0 {
+		if _, err := vocoder.Wave(ctx, m, make([]float32, s.Features), o); err != nil {
 			return nil, err
 		}
-		return &wholeCopier{make: func(_, logMel []float32) ([]float32, error) {
-			return vocoder.Wave(ctx, m, wavernn.Features(logMel, speech.MelBands), o)
+		return &wholeCopier{make: func(x, logMel []float32) ([]float32, error) {
+			var hz []float32
+			if s.Predict > 0 {
+				hz = pitchOf(x, logMel)
+			}
+			return vocoder.Wave(ctx, m, s.Frames(logMel, hz), o)
 		}}, nil
 	}
 	made, err := wavernn.NewVocoder(m, o)
 	return frameCopier{made}, err
+}
+
+// pitchOf returns the pitch of the frames of log mel spectra.
+func pitchOf(x, logMel []float32) []float32 {
+	T := len(logMel) / speech.MelBands
+	return append(audio.Pitch(x, speech.SampleRate, speech.Hop), make([]float32, T)...)[:T]
 }
 
 // vocoder opens a WaveRNN of one stream.
@@ -215,7 +223,7 @@ func (v *vocoderFlags) wavernn() (*wavernn.Model, wavernn.Options, error) {
 	if err != nil {
 		return nil, wavernn.Options{}, err
 	}
-	if s := m.Spec(); s.Features != speech.MelBands || s.Hop != speech.Hop {
+	if s := m.Spec(); s.Predict == 0 && s.Features != speech.MelBands || s.Hop != speech.Hop {
 		return nil, wavernn.Options{}, fmt.Errorf("vocode: %s takes frames of %d values and %d samples, not of %d and %d", v.Model, s.Features, s.Hop, speech.MelBands, speech.Hop)
 	}
 	p, err := kernel.ParsePrecision(v.Weights)

@@ -120,9 +120,9 @@ type Options struct {
 	Speed float64    // factor on the speed; 0 for 1
 	Rand  *rand.Rand // of the noise; nil for one that is always the same
 
-	// Decode, where set, makes the waveform of log mel spectra [80, T], 160·T samples, in place of
+	// Decode, where set, makes the waveform of log mel spectra [80, T] and pitch [T] in Hz, 160·T samples, in place of
 	// the voice's own decoder: a vocoder.
-	Decode func(logMel []float32) []float32
+	Decode func(logMel, hz []float32) []float32
 	Text   text.Options // how the text of [Voice.Speak] is read
 }
 
@@ -165,7 +165,7 @@ func (v *Voice) Utter(tokens []Token, o Options) Utterance {
 		rng = rand.New(rand.NewPCG(1, 0))
 	}
 	if o.Decode != nil {
-		u.Samples = o.Decode(u.Mel)
+		u.Samples = o.Decode(u.Mel, u.Pitch)
 	} else {
 		u.Samples = v.Decode(u.Mel, u.Pitch, rng)
 	}

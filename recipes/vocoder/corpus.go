@@ -19,7 +19,8 @@ const heldEvery = 25
 // clip is a recording made ready for training.
 type clip struct {
 	pcm    []int16   // encoded, 160 samples a frame
-	frames []float32 // [T, 80], normalised
+	signal []float32 // with prediction, what is foretold from
+	frames []float32 // [T, Features], normalised
 }
 
 // corpus is a voice's recordings.
@@ -55,8 +56,13 @@ func (l *loading) Run(i int) {
 func newClip(x []float32, spec wavernn.Spec) *clip {
 	T := len(x) / speech.Hop
 	x = x[:T*speech.Hop]
-	mel := audio.VoiceMel()
-	return &clip{spec.Encode(x), wavernn.Features(mel.Of(x), mel.Bands)[:T*mel.Bands]}
+	mel, hz := audio.VoiceMel(), []float32(nil)
+	if spec.Predict > 0 {
+		hz = audio.Pitch(x, speech.SampleRate, speech.Hop)
+	}
+	frames := spec.Frames(mel.Of(x), hz)[:T*spec.Features]
+	pcm, signal := spec.Encode(x, frames)
+	return &clip{pcm, signal, frames}
 }
 
 // openCorpus reads and levels the recordings of a folder, at most so many unless 0, and leaves out
@@ -132,11 +138,13 @@ func (s *crops) Next() (*tensor.Tensor, []int32) {
 	W, B, F := s.spec.Width(), s.size, s.frames
 	T := F * speech.Hop
 	frames, cuts, before := tensor.New(W, F, B), make([][]int16, B), make([]int16, B)
+	clips, starts := make([]*clip, B), make([]int, B)
 	column := make([]float32, W)
 	for b := range B {
 		c, at := s.anywhere(rng)
 		frame := min(at/speech.Hop, len(c.pcm)/speech.Hop-F)
 		at = frame * speech.Hop
+		clips[b], starts[b] = c, at
 		cuts[b] = c.pcm[at : at+T]
 		if at > 0 {
 			before[b] = c.pcm[at-1]
@@ -149,7 +157,12 @@ func (s *crops) Next() (*tensor.Tensor, []int32) {
 		}
 	}
 	s.batch = &batch{frames: frames}
-	s.batch.scalars, s.batch.coarse, s.batch.fine = wavernn.Inputs(cuts)
+	s.batch.scalars, s.batch.coarse, s.batch.fine = s.spec.Scalars(cuts)
+	if s.spec.Predict > 0 {
+		for b, c := range clips {
+			s.spec.Foretell(s.batch.scalars.Data[wavernn.Scalars*T*B+b:], T*B, B, c.frames, c.signal, c.pcm, starts[b], T)
+		}
+	}
 	for b, v := range before {
 		c, f := wavernn.Split(v)
 		s.batch.scalars.Data[b], s.batch.scalars.Data[T*B+b] = wavernn.Scale(c), wavernn.Scale(f)

@@ -27,18 +27,30 @@ type arm struct {
 	key, label, block string
 	units, streams    int
 	sparsity          float64
+	method            string // gradual pruning where not set
 }
 
 // arms have equally many recurrent weights but for rounding: those of 64 dense units.
 var arms = []arm{
-	{"dense-64", "64 units, dense", "1x1", 64, 0, 0},
-	{"sparse-128", "128 units, 75 %", "1x1", 128, 0, 0.75},
-	{"sparse-256", "256 units, 93.75 %", "1x1", 256, 0, 0.9375},
-	{"tall-256", "256 units, 93.75 % in 16x1", "16x1", 256, 0, 0.9375},
-	{"square-256", "256 units, 93.75 % in 4x4", "4x4", 256, 0, 0.9375},
-	{"streams-2", "128 units, 75 %, 2 streams", "1x1", 128, 2, 0.75},
-	{"streams-8", "128 units, 75 %, 8 streams", "1x1", 128, 8, 0.75},
-	{"streams-16", "128 units, 75 %, 16 streams", "1x1", 128, 16, 0.75},
+	{"dense-64", "64 units, dense", "1x1", 64, 0, 0, "dense"},
+	{"sparse-128", "128 units, 75 %", "1x1", 128, 0, 0.75, ""},
+	{"sparse-256", "256 units, 93.75 %", "1x1", 256, 0, 0.9375, ""},
+	{"tall-256", "256 units, 93.75 % in 16x1", "16x1", 256, 0, 0.9375, ""},
+	{"square-256", "256 units, 93.75 % in 4x4", "4x4", 256, 0, 0.9375, ""},
+	{"streams-2", "128 units, 75 %, 2 streams", "1x1", 128, 2, 0.75, ""},
+	{"streams-8", "128 units, 75 %, 8 streams", "1x1", 128, 8, 0.75, ""},
+	{"streams-16", "128 units, 75 %, 16 streams", "1x1", 128, 16, 0.75, ""},
+	{"static-128", "128 units, 75 %, a random mask", "1x1", 128, 0, 0.75, "static"},
+	{"evolution-128", "128 units, 75 %, masks by evolution, 4 members", "1x1", 128, 0, 0.75, "evolution"},
+	{"rigl-128", "128 units, 75 %, RigL", "1x1", 128, 0, 0.75, "rigl"},
+}
+
+// work is what a run costs in runs of the other arms: each member of a population is a step.
+func (a arm) work() int {
+	if a.method == "evolution" {
+		return members
+	}
+	return 1
 }
 
 // comparison is the study under way.
@@ -49,14 +61,15 @@ type comparison struct {
 }
 
 // Study returns the paper's comparisons at a size that fits a budget: bigger and sparser at equally many
-// weights (figure 2), blocks (figure 2, table 4), and streams (section 4).
+// weights (figure 2), blocks (figure 2, table 4), streams (section 4), and how the weights that exist are found.
 func Study(budget time.Duration) *study.Trials {
 	c := &comparison{budget: budget, base: Default}
 	c.base.Crop, c.base.Rate, c.base.Condition, c.base.Budget = 480, 3e-3, 64, max(budget, time.Minute)
+	c.base.Predict = 0 // as in the paper
 	s := &study.Trials{Name: "wavernn", Title: "WaveRNN, at laptop scale",
 		Source: "N. Kalchbrenner, E. Elsen, K. Simonyan, S. Noury, N. Casagrande, E. Lockhart, F. Stimberg, A. van den Oord, S. Dieleman, K. Kavukcuoglu: Efficient Neural Audio Synthesis. ICML 2018, arXiv:1802.08435",
 		Seeds:  1,
-		Full:   []string{"filigree train vocoder --data DIR --units 2048 --sparsity 0.964 --block 16x1 --condition 512 --mu 0 --emphasis 0 --batch 32 --steps 500000"},
+		Full:   []string{"filigree train vocoder --data DIR --units 2048 --sparsity 0.964 --block 16x1 --condition 512 --mu 0 --emphasis 0 --predict 0 --batch 32 --steps 500000"},
 		Notes: []string{"All arms make the same number of updates on batches of 16 pieces of 480 samples of one voice at 16 kHz, which are emphasised and companded by the mu law of 255: their nats cannot be compared with those of other work. The paper makes 500,000 updates; these trainings are so short that most of what a model could learn is not learnt yet.",
 			"Models of streams have a horizon of 16 samples and a context network of 5 layers of 48 channels. Their pieces are as many samples of one stream, so of more time."},
 		Quantities: []study.Quantity{
@@ -67,6 +80,8 @@ func Study(budget time.Duration) *study.Trials {
 		Claims: []study.TrialClaim{
 			{A: "sparse-128", B: "dense-64", Quantity: "nll_nats", Kind: study.Above}, {A: "sparse-256", B: "sparse-128", Quantity: "nll_nats", Kind: study.Above},
 			{A: "tall-256", B: "sparse-256", Quantity: "nll_nats", Kind: study.Near}, {A: "square-256", B: "sparse-256", Quantity: "nll_nats", Kind: study.Near},
+			{A: "evolution-128", B: "static-128", Quantity: "nll_nats", Kind: study.Above, Explanation: "1906.03139: masks by evolution, weights by gradients"},
+			{A: "rigl-128", B: "evolution-128", Quantity: "nll_nats", Kind: study.NotBelow}, {A: "rigl-128", B: "sparse-128", Quantity: "nll_nats", Kind: study.Near},
 			{A: "streams-2", B: "sparse-128", Quantity: "nll_nats", Kind: study.Near, Explanation: "Streams see farther back, and less of what came right before"},
 			{A: "streams-8", B: "sparse-128", Quantity: "nll_nats", Kind: study.Near}, {A: "streams-16", B: "sparse-128", Quantity: "nll_nats", Kind: study.Near},
 		},
@@ -75,9 +90,11 @@ func Study(budget time.Duration) *study.Trials {
 	if budget >= time.Hour {
 		s.Seeds = 3
 	}
+	work := 0
 	for _, a := range arms {
-		s.Arms = append(s.Arms, study.Arm{Key: a.key, Label: a.label, Command: fmt.Sprintf("filigree train vocoder --units %d --sparsity %g --block %s --streams %d --condition %d --crop %d --rate %g",
-			a.units, a.sparsity, a.block, a.streams, c.base.Condition, c.base.Crop, c.base.Rate),
+		work += a.work()
+		s.Arms = append(s.Arms, study.Arm{Key: a.key, Label: a.label, Command: fmt.Sprintf("filigree train vocoder --units %d --sparsity %g --block %s --streams %d --method %s --condition %d --crop %d --rate %g --predict 0",
+			a.units, a.sparsity, a.block, a.streams, c.of(a).Method, c.base.Condition, c.base.Crop, c.base.Rate),
 			Train: func(ctx context.Context, o study.Options, seed uint64, dir string) error {
 				s := c.of(a)
 				s.Seed = seed
@@ -85,7 +102,7 @@ func Study(budget time.Duration) *study.Trials {
 				return err
 			}})
 	}
-	s.Prepare = func(ctx context.Context, o study.Options) error { return c.prepare(ctx, o, s.Seeds*len(arms)) }
+	s.Prepare = func(ctx context.Context, o study.Options) error { return c.prepare(ctx, o, s.Seeds*work) }
 	return s
 }
 
@@ -93,8 +110,8 @@ func Study(budget time.Duration) *study.Trials {
 func (c *comparison) of(a arm) Settings {
 	s := c.base
 	s.Units, s.Sparsity, s.Block, s.Streams = a.units, a.sparsity, a.block, a.streams
-	if a.sparsity == 0 {
-		s.Method = "dense"
+	if a.method != "" {
+		s.Method = a.method
 	}
 	return s
 }
@@ -235,7 +252,7 @@ func speeds(ctx context.Context) (study.Section, []study.Ordering, error) {
 // drawing returns how many samples a second are drawn from 1024 units.
 func drawing(ctx context.Context, streams int, rng *rand.Rand) (float64, error) {
 	s := Default
-	s.Units, s.Streams, s.Condition = 1024, streams, 64
+	s.Units, s.Streams, s.Condition, s.Predict = 1024, streams, 64, 0
 	spec := s.spec()
 	m, err := wavernn.New(spec, rng)
 	if err != nil {

@@ -35,6 +35,7 @@ type Settings struct {
 	Block     string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 4x1, 4x4, 16x1 or 16x4."`
 	Emphasis  float64       `json:"emphasis" help:"Treble that is modelled too loud and taken away again; 0 for none."`
 	Mu        float64       `json:"mu" help:"Samples are companded by this mu law, which makes quiet ones easier to learn; 0 for linear ones, as in the paper."`
+	Predict   int           `json:"predict" help:"Order of the linear prediction whose rest is modelled; 0 for none, as in the paper and with several streams."`
 	Batch     int           `json:"batch" help:"Pieces of a step."`
 	Crop      int           `json:"crop" help:"Samples of a piece: a multiple of 160. Gradients go through all of it."`
 	Streams   int           `json:"streams,omitempty" help:"Deal the samples out to 2, 4, 8 or 16 streams that are drawn together (subscale WaveRNN); 0 for a plain model."`
@@ -48,7 +49,7 @@ type Settings struct {
 }
 
 // Default are the settings of a vocoder that a laptop can train.
-var Default = Settings{Budget: time.Hour, Units: 256, Condition: 192, Method: "gradual", Sparsity: 0.9, Block: "16x1", Emphasis: 0.85, Mu: 255, Batch: 16, Crop: 960, Horizon: 16, Rate: 2e-3, Seed: 1}
+var Default = Settings{Budget: time.Hour, Units: 256, Condition: 192, Method: "gradual", Sparsity: 0.9, Block: "16x1", Emphasis: 0.85, Mu: 255, Predict: 16, Batch: 16, Crop: 960, Horizon: 16, Rate: 2e-3, Seed: 1}
 
 var blocks = map[string]prune.Structure{"1x1": {Rows: 1}, "4x1": {Rows: 4}, "4x4": {Rows: 4, Cols: 4}, "16x1": {Rows: 16}, "16x4": {Rows: 16, Cols: 4}}
 
@@ -78,6 +79,8 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("--emphasis %v: must be from 0 to below 1", s.Emphasis)
 	case !(s.Mu >= 0 && s.Mu < 1<<16):
 		return fmt.Errorf("--mu %v: must be from 0 to below 65536", s.Mu)
+	case s.Predict < 0 || s.Predict > 32:
+		return fmt.Errorf("--predict %d: must be from 0 to 32", s.Predict)
 	case s.Streams != 0 && !slices.Contains([]int{2, 4, 8, 16}, s.Streams):
 		return fmt.Errorf("--streams %d: not 0, 2, 4, 8 or 16", s.Streams)
 	case s.Horizon < 0 || s.Horizon > 128:
@@ -257,13 +260,19 @@ func measure(ctx context.Context, n *net) (float64, error) {
 
 // spec says how the model is built.
 func (s *Settings) spec() wavernn.Spec {
-	spec := wavernn.Spec{Units: s.Units, Features: speech.MelBands, Condition: s.Condition, Hop: speech.Hop, Around: 2, Emphasis: s.Emphasis, Mu: s.Mu}
+	spec := wavernn.Spec{Units: s.Units, Features: speech.MelBands, Condition: s.Condition, Hop: speech.Hop, Around: 2, Emphasis: s.Emphasis, Mu: s.Mu, Predict: s.Predict}
+	if s.Predict > 0 {
+		spec.Features = wavernn.PredictingFeatures
+	}
 	if s.Streams > 0 {
 		layers := max(1, bits.Len(uint(s.Horizon))) // a field of more than the horizon, at most twice as much
+		spec.Predict, spec.Features = 0, speech.MelBands
 		spec.Subscale = wavernn.Subscale{Streams: s.Streams, Horizon: s.Horizon, Context: 48, Layers: layers}
 	}
 	return spec
 }
+
+const members = 4 // of a population, unless told
 
 // method returns the sparsifier. The paper prunes from step 1000 over 200,000 of its 500,000
 // steps, every 500: shares of the training here.
@@ -284,7 +293,7 @@ func (s *Settings) method() prune.Method {
 	case "evolution":
 		population := s.Population
 		if population == 0 {
-			population = 4
+			population = members
 		}
 		return &prune.Evolution{Sparsity: s.Sparsity, Distribution: prune.Even, Structure: structure, Sampling: prune.Gumbel,
 			Population: population, Rate: 5, Every: 10, Until: until}

@@ -160,7 +160,7 @@ func TestBadInput(t *testing.T) {
 	for flag, change := range map[string]func(*Settings){
 		"--units": func(s *Settings) { s.Units = 33 }, "--block": func(s *Settings) { s.Block = "3x3" }, "--method": func(s *Settings) { s.Method = "x" },
 		"--data": func(s *Settings) { s.Data = "" }, "--rate": func(s *Settings) { s.Rate = math.NaN() }, "--sparsity": func(s *Settings) { s.Sparsity = 1 },
-		"--emphasis": func(s *Settings) { s.Emphasis = 1 }, "--streams": func(s *Settings) { s.Streams = 3 }, "--horizon": func(s *Settings) { s.Horizon = -1 }, "--crop": func(s *Settings) { s.Crop = 100 }, "--batch": func(s *Settings) { s.Batch = 0 }, "--steps": func(s *Settings) { s.Steps = -1 },
+		"--predict": func(s *Settings) { s.Predict = -1 }, "--emphasis": func(s *Settings) { s.Emphasis = 1 }, "--streams": func(s *Settings) { s.Streams = 3 }, "--horizon": func(s *Settings) { s.Horizon = -1 }, "--crop": func(s *Settings) { s.Crop = 100 }, "--batch": func(s *Settings) { s.Batch = 0 }, "--steps": func(s *Settings) { s.Steps = -1 },
 		"--budget": func(s *Settings) { s.Budget = 1 }, "4x4": func(s *Settings) { s.Block, s.Method = "4x4", "rigl" },
 	} {
 		s := settings("x", "gradual", "16x1")

@@ -1,22 +1,39 @@
 package wavernn
 
+import "math"
+
 // Conditioning of vocoders: log mel spectra, brought near to zero mean and unit variance by
 // fixed figures, so that models share them.
 const (
 	logMean, logDeviation = -4, 2.5
 )
 
-// Features turns log mel spectra [bands, T] into frames [T, bands] to condition by.
-func Features(logMel []float32, bands int) []float32 {
+// Frames turns log mel spectra [bands, T] and the pitch [T] in Hz, 0 where unvoiced, into frames [T, Features] to
+// condition by. Models that do not predict need no pitch.
+func (s Spec) Frames(logMel, hz []float32) []float32 {
+	bands := s.bands()
 	T := len(logMel) / bands
-	out := make([]float32, len(logMel))
-	for b := range bands {
-		for t, v := range logMel[b*T : (b+1)*T] {
-			out[t*bands+b] = v
+	out := make([]float32, T*s.Features)
+	for t := range T {
+		frame := out[t*s.Features:][:s.Features]
+		for b := range bands {
+			frame[b] = logMel[b*T+t]
+		}
+		Normalize(frame[:bands])
+		if s.Predict > 0 && t < len(hz) && hz[t] > 0 {
+			period := math.Log(float64(front().Rate) / float64(hz[t]))
+			frame[bands], frame[bands+1] = float32((period-logPeriod)/logPeriodSpread), 1
 		}
 	}
-	Normalize(out)
 	return out
+}
+
+// bands returns how many values of a frame are its spectrum.
+func (s Spec) bands() int {
+	if s.Predict > 0 {
+		return s.Features - pitchRows
+	}
+	return s.Features
 }
 
 // Normalize turns log mel spectra into frames to condition by, in place.

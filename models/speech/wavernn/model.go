@@ -26,6 +26,7 @@ type Spec struct {
 	Condition int `json:"condition"` // units of the conditioning layer
 	Hop       int `json:"hop"`       // samples of a frame
 
+	Predict  int     `json:"predict,omitempty"`  // order of the linear prediction whose rest is modelled; 0 for none, as in the paper
 	Around   int     `json:"around,omitempty"`   // frames on each side that the conditioning layer sees too
 	Emphasis float64 `json:"emphasis,omitempty"` // a of the signal x[i] - a·x[i-1] that is modelled
 	Mu       float64 `json:"mu,omitempty"`       // it is companded by this mu law, so that the coarse byte tells quiet samples apart; 0 for not, as in the paper
@@ -36,12 +37,20 @@ type Spec struct {
 // Width returns the values that condition the samples of a frame: its own and those around it.
 func (s Spec) Width() int { return s.Features * (2*s.Around + 1) }
 
+// Inputs returns the number of scalar inputs of a step, with those of prediction.
+func (s Spec) Inputs() int {
+	if s.Predict > 0 {
+		return Scalars + foretold
+	}
+	return Scalars
+}
+
 // Model is a WaveRNN. The gates of Cell stand in the order r, u, e of [nn.GRU], with u in
 // the sense of its z: it multiplies the old state.
 type Model struct {
 	Frames *nn.Linear // conditioning layer, at frame rate
 	Gates  *nn.Linear // from it to the gates, at frame rate
-	Cell   *nn.GRU    // of 3 inputs, and those of the context; coarse units do not see the present coarse byte
+	Cell   *nn.GRU    // of 3 inputs, and those of prediction or the context; coarse units do not see the present coarse byte
 	O1, O2 *nn.Linear // coarse: H/2 to H/2, to 256
 	O3, O4 *nn.Linear // fine
 
@@ -66,7 +75,15 @@ func New(s Spec, rng *rand.Rand) (*Model, error) {
 	if err := s.Subscale.check(s.Hop); err != nil {
 		return nil, err
 	}
-	H, inputs := s.Units, Scalars+s.Subscale.Context
+	switch {
+	case s.Predict < 0 || s.Predict > 32:
+		return nil, fmt.Errorf("wavernn: prediction of order %d: must be from 0 to 32", s.Predict)
+	case s.Predict > 0 && s.Features != PredictingFeatures:
+		return nil, fmt.Errorf("wavernn: frames of %d values: models that predict take %d, bands and pitch", s.Features, PredictingFeatures)
+	case s.Predict > 0 && s.Subscale.Streams > 0:
+		return nil, fmt.Errorf("wavernn: prediction of order %d by %d streams: neighbouring samples are in different ones", s.Predict, s.Subscale.Streams)
+	}
+	H, inputs := s.Units, s.Inputs()+s.Subscale.Context
 	m := &Model{
 		Frames: nn.NewLinear(s.Width(), s.Condition, rng),
 		Gates:  nn.NewLinear(s.Condition, 3*H, rng),
@@ -104,17 +121,17 @@ func inputMask(H, K int) *sparse.Mask {
 func (m *Model) Spec() Spec { return m.spec }
 
 // Forward returns the logits [256,T,B] of the coarse and the fine bytes of samples whose
-// scalars, from [Inputs], are [3,T,B], under frames [Width,F,B], where T is F·Hop. It
+// scalars, from [Spec.Scalars], are [Inputs,T,B], under frames [Width,F,B], where T is F·Hop. It
 // panics on other shapes.
 func (m *Model) Forward(t *grad.Tape, frames *grad.Var, scalars *tensor.Tensor) (coarse, fine *grad.Var) {
 	fs, ss := frames.Value.Shape, scalars.Shape
-	if len(fs) != 3 || len(ss) != 3 || ss[0] != Scalars || ss[1] != fs[1]*m.spec.Hop || ss[2] != fs[2] {
+	if len(fs) != 3 || len(ss) != 3 || ss[0] != m.spec.Inputs() || ss[1] != fs[1]*m.spec.Hop || ss[2] != fs[2] {
 		panic(fmt.Sprintf("wavernn: Forward: frames %v and scalars %v at a hop of %d", fs, ss, m.spec.Hop))
 	}
 	return m.forward(t, frames, t.Input(scalars))
 }
 
-// forward returns the logits for inputs of the cell [3+Context,T,B].
+// forward returns the logits for all inputs of the cell [..,T,B].
 func (m *Model) forward(t *grad.Tape, frames, x *grad.Var) (coarse, fine *grad.Var) {
 	held := m.Gates.Forward(t, grad.Tanh(t, m.Frames.Forward(t, frames)))
 	h := m.Cell.ForwardHeld(t, x, held)
@@ -136,11 +153,12 @@ func Join(coarse, fine int) int16 { return int16(coarse<<8 + fine - 1<<15) }
 // Scale maps a byte to [-1, 1].
 func Scale(b int) float32 { return float32(b)/127.5 - 1 }
 
-// Inputs returns the scalars [3,T,B] of B recordings of T samples each, and the classes of
-// their coarse and fine bytes, one a column. The sample before the first is silence.
-func Inputs(recordings [][]int16) (scalars *tensor.Tensor, coarse, fine []int32) {
+// Scalars returns the scalars [Inputs,T,B] of B recordings of T samples each, and the classes of
+// their coarse and fine bytes, one a column. The sample before the first is silence. Rows of prediction
+// are left to [Spec.Foretell].
+func (s Spec) Scalars(recordings [][]int16) (scalars *tensor.Tensor, coarse, fine []int32) {
 	B, T := len(recordings), len(recordings[0])
-	scalars = tensor.New(Scalars, T, B)
+	scalars = tensor.New(s.Inputs(), T, B)
 	coarse, fine = make([]int32, T*B), make([]int32, T*B)
 	for b, r := range recordings {
 		c0, f0 := Split(0)

@@ -36,6 +36,13 @@ type Session struct {
 	temperature float32
 	x           [Scalars]float32
 	observe     func(half, class int) // called after each draw where set
+
+	predictor *predictor      // of models that predict; the rest is theirs
+	extra     *kernel.Compact // [3H, foretold]; its biases are what a frame's samples share
+	foretold  []float32
+	signal    []float32 // samples so far, at least the last that matter
+	left      []int16   // and what was drawn for them
+	drawn     int       // samples in both
 }
 
 // NewSession returns a sampler at the beginning of a recording: silence, a state of zero,
@@ -66,7 +73,8 @@ func NewSession(m *Model, o Options) (*Session, error) {
 		s.heads[i] = o.compact(l.Weight, values(l.Weight), l.Bias.Dense.Data)
 	}
 	byGate := func(x []float32, K int) []float32 { return kernel.ByGate(x, H, K, kernel.GateRows, [3]int{1, 0, 2}) } // of r, u, e
-	input, bias := byGate(values(m.Cell.Input), Scalars), byGate(m.Cell.Bias.Dense.Data, 1)
+	K := m.spec.Inputs()
+	input, bias := byGate(values(m.Cell.Input), K), byGate(m.Cell.Bias.Dense.Data, 1)
 	inner := make([]float32, 3*H)
 	copy(inner[2*H:], m.Cell.NBias.Dense.Data)
 	weight := m.Cell.Recurrent.Recurrent
@@ -75,10 +83,18 @@ func NewSession(m *Model, o Options) (*Session, error) {
 	for k := range s.cell.Input {
 		s.cell.Input[k] = make([]float32, 3*H)
 		for i := range s.cell.Input[k] {
-			s.cell.Input[k][i] = input[i*Scalars+k]
+			s.cell.Input[k][i] = input[i*K+k]
 		}
 	}
 	s.condition = kernel.NewCompact(byGate(values(m.Gates.Weight), m.spec.Condition), 3*H, m.spec.Condition, 16, 1, kernel.F32, bias)
+	if m.spec.Predict > 0 {
+		more := make([]float32, 0, 3*H*foretold)
+		for row := range 3 * H {
+			more = append(more, input[row*K+Scalars:(row+1)*K]...)
+		}
+		s.predictor, s.extra = newPredictor(m.spec), kernel.NewCompact(more, 3*H, foretold, 16, 1, kernel.F32, nil)
+		s.foretold, s.signal, s.left = make([]float32, foretold), make([]float32, 8*reach), make([]int16, 8*reach)
+	}
 	s.Reset(o.Seed)
 	return s, nil
 }
@@ -139,6 +155,11 @@ func (s *Session) rewind() {
 	c, f := Split(0)
 	s.x = [Scalars]float32{Scale(c), Scale(f)}
 	clear(s.features)
+	s.drawn = 0
+	if s.predictor != nil {
+		clear(s.predictor.filter)
+		s.predictor.period = 0
+	}
 	s.hold()
 }
 
@@ -147,15 +168,29 @@ func (s *Session) rewind() {
 func (s *Session) Frame(features []float32) {
 	s.frames.Multiply(s.features, features)
 	kernel.Tanh(s.features, s.features)
+	if s.predictor != nil {
+		s.predictor.frame(features)
+	}
 	s.hold()
 }
 
 // hold computes the part of the gates that a frame's samples share.
-func (s *Session) hold() { s.condition.Multiply(s.cell.Frame, s.features[:s.spec.Condition]) }
+func (s *Session) hold() {
+	shared := s.cell.Frame
+	if s.predictor != nil {
+		shared = s.extra.Bias
+	}
+	s.condition.Multiply(shared, s.features[:s.spec.Condition])
+}
 
 // Next draws the next sample.
 func (s *Session) Next() int16 {
 	H := s.spec.Units
+	var expected float32
+	if s.predictor != nil {
+		expected = s.predictor.next(s.foretold, 1, s.signal, s.left, s.drawn)
+		s.extra.Multiply(s.cell.Frame, s.foretold)
+	}
 	s.recurrent.Multiply(s.cell.Product, s.cell.State)
 	s.x[2] = 0
 	s.cell.Gates(0, H/2, s.x)
@@ -165,7 +200,30 @@ func (s *Session) Next() int16 {
 	f := s.class(1, s.cell.Next[H/2:])
 	s.x[0], s.x[1] = s.x[2], Scale(f)
 	s.cell.State, s.cell.Next = s.cell.Next, s.cell.State
+	if s.predictor != nil {
+		s.keep(expected, Join(c, f))
+	}
 	return Join(c, f)
+}
+
+// sample draws the next sample and returns it before the emphasis is undone.
+func (s *Session) sample() float32 {
+	drawn := s.Next()
+	if s.predictor != nil {
+		return s.signal[s.drawn-1]
+	}
+	return s.spec.expand(drawn)
+}
+
+// keep remembers what was drawn beyond what was expected.
+func (s *Session) keep(expected float32, drawn int16) {
+	if s.drawn == len(s.signal) {
+		copy(s.signal, s.signal[s.drawn-reach:])
+		copy(s.left, s.left[s.drawn-reach:])
+		s.drawn = reach
+	}
+	s.signal[s.drawn], s.left[s.drawn] = s.spec.add(expected, drawn), drawn
+	s.drawn++
 }
 
 // class draws a byte from half the units: 0 the coarse one, 1 the fine one.

@@ -59,7 +59,7 @@ func whole(s Spec, frames []float32, signal []int16, stream int) (wide, scalars,
 	for i := range own {
 		own[i] = signal[i*sub.Streams+stream]
 	}
-	scalars, coarse, fine = Inputs([][]int16{own})
+	scalars, coarse, fine = small.Scalars([][]int16{own})
 	wide, context = tensor.New(s.Width(), F, 1), tensor.New(sub.Rows(), len(own)+sub.Field()-1, 1)
 	column := make([]float32, s.Width())
 	for f := range F {

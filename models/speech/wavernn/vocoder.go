@@ -10,7 +10,6 @@ type Vocoder struct {
 	decoder *Decoder
 	window  []float32 // frames around the one that is next
 	frames  int       // taken
-	samples []int16   // of a frame
 	whole   []float32 // of Decode
 }
 
@@ -20,10 +19,10 @@ func NewVocoder(m *Model, o Options) (*Vocoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Vocoder{session: s, spec: m.spec, decoder: m.spec.NewDecoder(), window: make([]float32, m.spec.Width()), samples: make([]int16, m.spec.Hop)}, nil
+	return &Vocoder{session: s, spec: m.spec, decoder: m.spec.NewDecoder(), window: make([]float32, m.spec.Width())}, nil
 }
 
-// Push takes a frame, from [Features], and appends the samples to dst that can be told: Hop for
+// Push takes a frame, from [Spec.Frames], and appends the samples to dst that can be told: Hop for
 // each frame but the first Around ones.
 func (v *Vocoder) Push(dst, frame []float32) []float32 {
 	n := v.spec.Features
@@ -39,12 +38,11 @@ func (v *Vocoder) Push(dst, frame []float32) []float32 {
 		return dst
 	}
 	v.session.Frame(v.window)
-	for i := range v.samples {
-		v.samples[i] = v.session.Next()
-	}
 	at := len(dst)
-	dst = append(dst, make([]float32, len(v.samples))...)
-	v.decoder.Decode(dst[at:], v.samples)
+	for range v.spec.Hop {
+		dst = append(dst, v.session.sample())
+	}
+	v.decoder.deemphasize(dst[at:])
 	return dst
 }
 
@@ -60,12 +58,12 @@ func (v *Vocoder) Flush(dst []float32) []float32 {
 	return dst
 }
 
-// Decode returns the waveform of the log mel spectra [Features, T] of a recording, from its
+// Decode returns the waveform of the log mel spectra [bands, T] of a recording and its pitch [T] in Hz, from its
 // beginning on. It is valid until the next call.
-func (v *Vocoder) Decode(logMel []float32) []float32 {
+func (v *Vocoder) Decode(logMel, hz []float32) []float32 {
 	v.session.rewind()
 	v.decoder, v.frames, v.whole = v.spec.NewDecoder(), 0, v.whole[:0]
-	for frame := range slices.Chunk(Features(logMel, v.spec.Features), v.spec.Features) {
+	for frame := range slices.Chunk(v.spec.Frames(logMel, hz), v.spec.Features) {
 		v.whole = v.Push(v.whole, frame)
 	}
 	v.whole = v.Flush(v.whole)

@@ -2,23 +2,61 @@ package wavernn
 
 import "github.com/seed073b5613/filigree/audio"
 
-// Encode returns the samples that are modelled of a waveform in -1 to 1: emphasised, companded
-// and rounded to 16 bits.
-func (s Spec) Encode(x []float32) []int16 {
+// Encode returns the samples that are modelled of a waveform in -1 to 1: emphasised, companded and rounded to
+// 16 bits. With prediction they are what it leaves by the frames [T, Features] of the recording, which are
+// at least as long as it, and signal is what [Decoder] makes of them before it undoes the emphasis.
+func (s Spec) Encode(x, frames []float32) (out []int16, signal []float32) {
 	y := make([]float32, len(x))
 	before := float32(0)
 	for i, v := range x {
 		y[i] = v - float32(s.Emphasis)*before
 		before = v
 	}
+	out = make([]int16, len(x))
+	if s.Predict == 0 {
+		if s.Mu > 0 {
+			audio.MuLaw(y, s.Mu)
+		}
+		for i, v := range y {
+			out[i], _ = audio.Int16(v)
+		}
+		return out, nil
+	}
+	p, window := newPredictor(s), make([]float32, s.Width())
+	for t, v := range y {
+		if t%s.Hop == 0 {
+			s.Stack(window, frames, t/s.Hop)
+			p.frame(window)
+		}
+		expected := p.expect(y, t)
+		out[t], _ = audio.Int16(s.compand(v - expected))
+		y[t] = s.add(expected, out[t])
+	}
+	return out, y
+}
+
+// add returns the sample of which so much was expected and the rest was modelled.
+func (s Spec) add(expected float32, left int16) float32 {
+	return max(-1.5, min(expected+s.expand(left), 1.5))
+}
+
+// compand maps a sample of -1 to 1 as the mu law of the model has it.
+func (s Spec) compand(v float32) float32 {
+	if s.Mu == 0 {
+		return v
+	}
+	x := [1]float32{v}
+	audio.MuLaw(x[:], s.Mu)
+	return x[0]
+}
+
+// expand undoes compand for a modelled sample.
+func (s Spec) expand(v int16) float32 {
+	x := [1]float32{float32(v) / 32768}
 	if s.Mu > 0 {
-		audio.MuLaw(y, s.Mu)
+		audio.FromMuLaw(x[:], s.Mu)
 	}
-	out := make([]int16, len(x))
-	for i, v := range y {
-		out[i], _ = audio.Int16(v)
-	}
-	return out
+	return x[0]
 }
 
 // Decoder turns modelled samples back into a waveform, one after the other.
@@ -30,16 +68,19 @@ type Decoder struct {
 // NewDecoder returns a decoder at the beginning of a recording.
 func (s Spec) NewDecoder() *Decoder { return &Decoder{spec: s} }
 
-// Decode puts the waveform of samples, in -1 to 1, into dst of the same length.
+// Decode puts the waveform of samples, in -1 to 1, into dst of the same length. It is for models that do not
+// predict: [Vocoder] is for all.
 func (d *Decoder) Decode(dst []float32, samples []int16) {
 	for i, v := range samples {
-		dst[i] = float32(v) / 32768
+		dst[i] = d.spec.expand(v)
 	}
-	if d.spec.Mu > 0 {
-		audio.FromMuLaw(dst, d.spec.Mu)
-	}
-	for i, v := range dst {
+	d.deemphasize(dst)
+}
+
+// deemphasize undoes the emphasis, in place.
+func (d *Decoder) deemphasize(x []float32) {
+	for i, v := range x {
 		d.before = max(-1, min(v+float32(d.spec.Emphasis)*d.before, 1))
-		dst[i] = d.before
+		x[i] = d.before
 	}
 }

@@ -112,7 +112,7 @@ func TestSessionIsForward(t *testing.T) {
 			}
 			frames := randomFrames(rng, 5)
 			samples, logs := run(s, frames)
-			scalars, coarse, fine := Inputs([][]int16{samples})
+			scalars, coarse, fine := small.Scalars([][]int16{samples})
 			yc, yf := m.Forward(nil, &grad.Var{Value: frames}, scalars)
 			worst := 0.0
 			for i := range samples {
@@ -166,7 +166,7 @@ func TestMaskedInput(t *testing.T) {
 		r[i] = int16(rng.IntN(1 << 16))
 	}
 	last := len(r) - 1
-	scalars, coarse, fine := Inputs([][]int16{r})
+	scalars, coarse, fine := small.Scalars([][]int16{r})
 	c0, f0 := m.Forward(nil, frames, scalars)
 	scalars.Data[2*len(r)+last] += 0.5
 	c1, f1 := m.Forward(nil, frames, scalars)
@@ -202,7 +202,7 @@ func TestGradients(t *testing.T) {
 	for i := range r {
 		r[i] = int16(rng.IntN(1 << 16))
 	}
-	scalars, coarse, fine := Inputs([][]int16{r})
+	scalars, coarse, fine := small.Scalars([][]int16{r})
 	tape := &grad.Tape{}
 	loss := func(t *grad.Tape) *grad.Var {
 		yc, yf := m.Forward(t, t.Input(frames), scalars)
@@ -247,7 +247,7 @@ func TestLearns(t *testing.T) {
 	for i := range r {
 		r[i] = int16(8000 * math.Sin(float64(i)/3))
 	}
-	scalars, coarse, fine := Inputs([][]int16{r})
+	scalars, coarse, fine := small.Scalars([][]int16{r})
 	tape, adam := &grad.Tape{}, &optim.Adam{}
 	first, last := 0.0, 0.0
 	for step := range 60 {

@@ -1,0 +1,188 @@
+package wavernn
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/seed073b5613/filigree/audio"
+	"github.com/seed073b5613/filigree/grad"
+	"github.com/seed073b5613/filigree/tensor"
+)
+
+var predicting = Spec{Units: 32, Features: PredictingFeatures, Condition: 7, Hop: 160, Around: 1, Emphasis: 0.85, Mu: 255, Predict: 16}
+
+// vowel is a buzz of a period through two resonances, as a vowel is, and its frames.
+func vowel(s Spec, n int) (x, frames []float32) {
+	const rate, period = 16000.0, 100
+	x = make([]float32, n)
+	rng := rand.New(rand.NewPCG(2, 2))
+	for i := range x {
+		x[i] = float32(rng.NormFloat64()) * 3e-4
+		if i%period == 0 {
+			x[i] += 0.1
+		}
+	}
+	for _, hz := range []float64{700, 1200} {
+		r := math.Exp(-math.Pi * 80 / rate)
+		a, b := float32(2*r*math.Cos(2*math.Pi*hz/rate)), float32(-r*r)
+		for i := range x {
+			if i > 1 {
+				x[i] += a*x[i-1] + b*x[i-2]
+			}
+		}
+	}
+	peak := float32(0)
+	for _, v := range x {
+		peak = max(peak, v, -v)
+	}
+	for i := range x {
+		x[i] *= 0.3 / peak
+	}
+	mel := audio.VoiceMel()
+	hz := audio.Pitch(x, mel.Rate, s.Hop)
+	return x, s.Frames(mel.Of(x), hz)
+}
+
+func power(x []float32) (sum float64) {
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	return sum / float64(len(x))
+}
+
+// TestPredictionLeavesLittle checks that the filters of a vowel's bands leave much less than the vowel, as little as
+// the best filter of the same order leaves but for 4 dB, and that the pitch points to the pulses before.
+func TestPredictionLeavesLittle(t *testing.T) {
+	s := predicting
+	x, frames := vowel(s, 16000)
+	left, y := s.Encode(x, frames)
+	rest := make([]float32, len(left))
+	for i, v := range left {
+		rest[i] = s.expand(v)
+	}
+	emphasised := make([]float32, len(x))
+	for i, v := range x {
+		emphasised[i] = v
+		if i > 0 {
+			emphasised[i] -= float32(s.Emphasis) * x[i-1]
+		}
+	}
+	whole, gain := power(emphasised[4000:]), 10*math.Log10(power(emphasised[4000:])/power(rest[4000:]))
+	best := 10 * math.Log10(whole/leastLeft(emphasised[4000:], s.Predict))
+	t.Logf("prediction leaves %.1f dB less than the signal, the best filter %.1f dB", gain, best)
+	if gain < best-4 || gain < 6 {
+		t.Errorf("prediction leaves %.1f dB less than the signal, the best filter %.1f dB", gain, best)
+	}
+	for i, v := range y {
+		if d := math.Abs(float64(v - emphasised[i])); d > 1e-3 {
+			t.Fatalf("sample %d comes back %g off", i, d)
+		}
+	}
+	told := make([]float32, foretold*s.Hop)
+	s.Foretell(told, s.Hop, 1, frames, y, left, 50*s.Hop, s.Hop)
+	var same, other float64
+	for i := range s.Hop {
+		v := float64(left[50*s.Hop+i])
+		same += v * float64(told[(2+taps/2)*s.Hop+i])
+		other += v * float64(left[50*s.Hop+i-57]) / 32768
+	}
+	if !(same > 4*math.Abs(other)) {
+		t.Errorf("what was left a period ago fits by %g, at another time by %g", same, other)
+	}
+}
+
+// leastLeft returns the mean square of what the best linear filter of an order leaves of x, by the covariance method.
+func leastLeft(x []float32, order int) float64 {
+	n := order + 1
+	c := make([][]float64, n)
+	for i := range c {
+		c[i] = make([]float64, n)
+		for j := range c[i] {
+			for t := order; t < len(x); t++ {
+				c[i][j] += float64(x[t-i]) * float64(x[t-j])
+			}
+		}
+	}
+	for k := n - 1; k > 0; k-- { // what the later ones explain is taken away
+		for i := range k {
+			f := c[i][k] / c[k][k]
+			for j := range k {
+				c[i][j] -= f * c[k][j]
+			}
+		}
+	}
+	return c[0][0] / float64(len(x)-order)
+}
+
+// TestPredictingSession feeds what a session drew, over more than it keeps, to the layered forward pass, and its
+// waveform to the encoder.
+func TestPredictingSession(t *testing.T) {
+	s := predicting
+	rng := rand.New(rand.NewPCG(4, 1))
+	m, err := New(s, rng)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.O4.Bias.Dense.Data { // quiet, or all is clipped
+		m.O2.Bias.Dense.Data[i] = -0.02 * float32((i-128)*(i-128))
+	}
+	_, frames := vowel(s, 40*s.Hop)
+	F := len(frames) / s.Features
+	session, err := NewSession(m, Options{Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logs []float64
+	session.observe = func(_, class int) { logs = append(logs, session.draw.LogProbability(class)) }
+	window := tensor.New(s.Width(), F, 1)
+	column := make([]float32, s.Width())
+	var drawn []int16
+	var signal []float32
+	for f := range F {
+		s.Stack(column, frames, f)
+		for i, v := range column {
+			window.Data[i*F+f] = v
+		}
+		session.Frame(column)
+		for range s.Hop {
+			drawn = append(drawn, session.Next())
+			signal = append(signal, session.signal[session.drawn-1])
+		}
+	}
+	T := len(drawn)
+	if T < len(session.signal) {
+		t.Fatalf("%d samples do not fill the session's %d", T, len(session.signal))
+	}
+	scalars, coarse, fine := s.Scalars([][]int16{drawn})
+	s.Foretell(scalars.Data[Scalars*T:], T, 1, frames, signal, drawn, 0, T)
+	yc, yf := m.Forward(nil, &grad.Var{Value: window}, scalars)
+	worst := 0.0
+	for i := range drawn {
+		worst = max(worst, math.Abs(logs[2*i]-logProbability(yc.Value, i, int(coarse[i]))), math.Abs(logs[2*i+1]-logProbability(yf.Value, i, int(fine[i]))))
+	}
+	if !(worst < 1e-4) {
+		t.Errorf("log-probabilities differ by up to %g", worst)
+	}
+	made, err := NewVocoder(m, Options{Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var x []float32
+	for f := range F {
+		x = made.Push(x, frames[f*s.Features:][:s.Features])
+	}
+	again, _ := s.Encode(made.Flush(x), frames)
+	off := 0
+	for i := range again {
+		if d := int(again[i]) - int(drawn[i]); d < -2 || d > 2 {
+			off++
+		}
+	}
+	if off > len(again)/100 {
+		t.Errorf("%d of %d drawn samples are not what the waveform is encoded as", off, len(again))
+	}
+	if n := testing.AllocsPerRun(50, func() { session.Next() }); n != 0 {
+		t.Errorf("%g allocations a sample", n)
+	}
+}
