@@ -121,6 +121,37 @@ func (t *Tape) slot() *Var {
 	return v
 }
 
+// Mark is a place on a tape: see [Tape.Keep].
+type Mark struct{ vars, scratch int }
+
+// Mark returns the place the tape is at. Each is to be given back to [Tape.Keep].
+func (t *Tape) Mark() Mark {
+	if t == nil || !t.NoGrad {
+		return Mark{}
+	}
+	m := Mark{t.varsN, t.scrN}
+	t.slot() // for what is kept
+	return m
+}
+
+// Keep returns x, made since the mark. On a tape for inference all else that was made since is given up and
+// its buffers are used again, so that a network of many like blocks needs the memory of one.
+func (t *Tape) Keep(m Mark, x *Var) *Var {
+	if t == nil || !t.NoGrad {
+		return x
+	}
+	kept := t.vars[m.vars]
+	if cap(kept.value.Data) < len(x.Value.Data) {
+		kept.value.Data = tensor.Alloc(len(x.Value.Data))
+	}
+	kept.value.Data = kept.value.Data[:len(x.Value.Data)]
+	copy(kept.value.Data, x.Value.Data)
+	kept.value.Shape = append(kept.value.Shape[:0], x.Value.Shape...)
+	kept.Value = &kept.value
+	t.varsN, t.scrN = m.vars+1, m.scratch
+	return kept
+}
+
 // next returns the record of type T at the tape's present place, recycled where the
 // step before had one of the same type there.
 func next[T any, P interface {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
@@ -78,6 +79,7 @@ func (c *speakCommand) Run(ctx context.Context, con console) error {
 	setThreads(c.Threads)
 	collect := debug.SetGCPercent(400) // what opens a voice lives on: until it speaks, collecting garbage only delays it
 	defer debug.SetGCPercent(collect)
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(64 << 20)) // but not by much
 	in, name, err := c.input()
 	if err != nil {
 		return err
@@ -295,7 +297,8 @@ func (c *speakCommand) sentences(ctx context.Context, con console, voice speaker
 			return err
 		}
 		if report.Sentences == 0 {
-			debug.SetGCPercent(50) // books are spoken in little memory
+			debug.SetGCPercent(25) // books are spoken in little memory
+			debug.SetMemoryLimit(math.MaxInt64)
 		}
 		report.SecondsAudio += float64(len(u.Samples)) / speech.SampleRate
 		report.Sentences++

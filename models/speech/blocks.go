@@ -30,9 +30,10 @@ func newFrameBlock(C, hidden int, scale float64, rng *rand.Rand) *frameBlock {
 // forward applies the block. mask, nil for none, is 0 in columns of padding, which stay 0;
 // what is added to x passes through drop.
 func (b *frameBlock) forward(t *grad.Tape, x *grad.Var, mask []float32, drop nn.Dropout) *grad.Var {
+	mark := t.Mark()
 	y := b.Norm.Forward(t, b.Depthwise.Forward(t, x))
 	y = b.Down.Forward(t, grad.GELU(t, b.Up.Forward(t, y)))
-	return masked(t, grad.Add(t, x, drop.Forward(t, y)), mask)
+	return t.Keep(mark, masked(t, grad.Add(t, x, drop.Forward(t, y)), mask))
 }
 
 func masked(t *grad.Tape, x *grad.Var, mask []float32) *grad.Var {
@@ -66,6 +67,7 @@ func newTokenBlock(C int, dilations []int, rng *rand.Rand) *tokenBlock {
 }
 
 func (b *tokenBlock) forward(t *grad.Tape, x *grad.Var, mask []float32, drop nn.Dropout) *grad.Var {
+	mark := t.Mark()
 	for i := 0; i < len(b.Convs); i += 2 {
 		y := x
 		for j := i; j < min(i+2, len(b.Convs)); j++ {
@@ -74,5 +76,5 @@ func (b *tokenBlock) forward(t *grad.Tape, x *grad.Var, mask []float32, drop nn.
 		}
 		x = grad.Add(t, x, drop.Forward(t, y))
 	}
-	return masked(t, x, mask)
+	return t.Keep(mark, masked(t, x, mask))
 }
