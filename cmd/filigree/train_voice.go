@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
-	"time"
 
 	"github.com/seed073b5613/filigree/recipes/tasks"
 	"github.com/seed073b5613/filigree/recipes/voice"
@@ -16,8 +14,7 @@ import (
 // trainVoice trains a voice.
 type trainVoice struct {
 	voice.Settings
-	RunDir string `name:"run" placeholder:"DIR" help:"Directory of the run; an interrupted one goes on. Without it, one named by time and seed below runs/."`
-	JSON   bool   `help:"Print the result as one JSON object, as the last line of standard output."`
+	speechRun
 }
 
 // Help shows how the command is used.
@@ -31,10 +28,7 @@ func (trainVoice) Help() string {
 // Run trains.
 func (c *trainVoice) Run(ctx context.Context, io console) error {
 	setThreads(c.Threads)
-	if c.RunDir == "" {
-		c.RunDir = train.DefaultPath(tasks.Root, "voice", c.Seed, time.Now())
-	}
-	dir, err := filepath.Abs(c.RunDir)
+	dir, err := c.dir("voice", c.Seed)
 	if err != nil {
 		return err
 	}
@@ -59,11 +53,8 @@ func (c *trainVoice) Run(ctx context.Context, io console) error {
 	if warned > 10 {
 		fmt.Fprintf(io.err, "%d warnings in all\n", warned)
 	}
-	if errors.Is(err, train.ErrInterrupted) || errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%w; what is done is saved, go on with the same command and --run %s", err, show(dir))
-	}
 	if err != nil {
-		return err
+		return stopped(err, dir)
 	}
 	if c.JSON {
 		return printJSON(io.out, r)

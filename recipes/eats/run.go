@@ -25,14 +25,7 @@ import (
 )
 
 // IO connects a run to its surroundings.
-type IO struct {
-	Dir       string                          // run directory
-	Alignment string                          // file of the recordings' alignment, shared between runs; empty for one in Dir
-	Progress  func(what string, done, of int) // of what comes before training
-	Begin     func(summary string)            // training begins
-	Report    func(train.Event)               // called while it trains
-	Warn      func(string)                    // what is wrong with the data
-}
+type IO = tasks.SpeechIO
 
 // Result is what a run leaves.
 type Result struct {
@@ -129,7 +122,7 @@ func trainOn(ctx context.Context, corpus *voice.Corpus, s Settings, out IO) (Res
 
 // read reads the recordings.
 func (r *run) read(ctx context.Context) (err error) {
-	path := r.out.Alignment
+	path := r.Alignment
 	if path == "" {
 		path = filepath.Join(r.out.Dir, "alignment.json")
 	}

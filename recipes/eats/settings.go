@@ -35,6 +35,7 @@ type Settings struct {
 	Rate        float64       `json:"rate" help:"Learning rate of the generator."`
 	CriticRate  float64       `json:"critic_rate" help:"Learning rate of the discriminators, as a multiple of the generator's."`
 	Sparsity    float64       `json:"sparsity" help:"Share of the weights of the generator's large layers that do not exist (RigL)."`
+	Alignment   string        `json:"alignment,omitempty" placeholder:"FILE" help:"Keep the alignment of the recordings in this file, for other runs to use; without it, in the run."`
 	Block       string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
 	From        string        `json:"from,omitempty" placeholder:"FILE" help:"Begin with the networks of a voice of the same size, rather than random ones."`
 	Seed        uint64        `json:"seed" help:"Seed of everything random."`

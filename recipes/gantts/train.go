@@ -26,13 +26,7 @@ import (
 )
 
 // IO connects a run to its surroundings.
-type IO struct {
-	Dir      string                          // run directory
-	Progress func(what string, done, of int) // of what comes before training
-	Begin    func(summary string)            // training begins
-	Report   func(train.Event)               // called while it trains
-	Warn     func(string)                    // what is wrong with the data
-}
+type IO = tasks.SpeechIO
 
 // Streams of random numbers.
 const (

@@ -8,7 +8,17 @@ import (
 	"github.com/seed073b5613/filigree/grad"
 	"github.com/seed073b5613/filigree/models/speech"
 	"github.com/seed073b5613/filigree/tensor"
+	"github.com/seed073b5613/filigree/train"
 )
+
+// SpeechIO connects a training on recordings of speech to its surroundings.
+type SpeechIO struct {
+	Dir      string                          // run directory
+	Progress func(what string, done, of int) // of what comes before training
+	Begin    func(summary string)            // training begins
+	Report   func(train.Event)               // called while it trains
+	Warn     func(string)                    // what is wrong with the data
+}
 
 // What is hidden of a recording in training (SpecAugment, Park et al. 2019): two spans of up to
 // so many mel bands and two of up to so many frames, at most a tenth of all each.

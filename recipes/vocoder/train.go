@@ -98,13 +98,7 @@ func (s *Settings) Validate() error {
 }
 
 // IO connects a run to its surroundings.
-type IO struct {
-	Dir      string                          // run directory
-	Progress func(what string, done, of int) // of what comes before training
-	Begin    func(summary string)            // training begins
-	Report   func(train.Event)               // called while it trains
-	Warn     func(string)                    // what is wrong with the data
-}
+type IO = tasks.SpeechIO
 
 // Result is what a run leaves.
 type Result struct {
