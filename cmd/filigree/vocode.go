@@ -31,6 +31,7 @@ type vocoderFlags struct {
 	Model       string  `default:"voice" placeholder:"FILE" help:"WaveRNN from filigree train vocoder; griffin-lim for 32 fast iterations of Griffin and Lim; voice for the decoder of the voice that comes with the program."`
 	Weights     string  `default:"f32" enum:"f32,bf16,int8" help:"How WaveRNN stores its weights: f32, bf16 or int8."`
 	Temperature float64 `default:"1" help:"Of WaveRNN's draws: below 1 there is less noise."`
+	Voiced      float64 `default:"1" help:"Factor on the temperature where the voice has a pitch, for WaveRNN with prediction."`
 	Seed        uint64  `default:"1" help:"Seed of the draws, or of the first phases."`
 }
 
@@ -51,6 +52,9 @@ leaves a file that ends where it came.`
 func (c *vocodeCommand) Validate() error {
 	if !(c.Temperature > 0 && c.Temperature <= 10) {
 		return fmt.Errorf("--temperature %v: must be above 0 and at most 10", c.Temperature)
+	}
+	if !(c.Voiced > 0 && c.Voiced <= 10) {
+		return fmt.Errorf("--voiced %v: must be above 0 and at most 10", c.Voiced)
 	}
 	return nil
 }
@@ -227,7 +231,7 @@ func (v *vocoderFlags) wavernn() (*wavernn.Model, wavernn.Options, error) {
 		return nil, wavernn.Options{}, fmt.Errorf("vocode: %s takes frames of %d values and %d samples, not of %d and %d", v.Model, s.Features, s.Hop, speech.MelBands, speech.Hop)
 	}
 	p, err := kernel.ParsePrecision(v.Weights)
-	return m, wavernn.Options{Weights: p, Temperature: v.Temperature, Seed: v.Seed}, err
+	return m, wavernn.Options{Weights: p, Temperature: v.Temperature, Voiced: v.Voiced, Seed: v.Seed}, err
 }
 
 // frameCopier copies frame by frame.

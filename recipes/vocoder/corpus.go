@@ -16,11 +16,17 @@ import (
 // heldEvery says that every so many clips, one is not trained on but scored.
 const heldEvery = 25
 
+func held(i int) bool { return i%heldEvery == heldEvery-1 }
+
+// pastNoise is how far what a recording leaves may be off, as a share of the loudest: as LPCNet's, up to three of
+// 128 steps, has it.
+const pastNoise = 0.025
+
 // clip is a recording made ready for training.
 type clip struct {
-	pcm    []int16   // encoded, 160 samples a frame
-	signal []float32 // with prediction, what is foretold from
-	frames []float32 // [T, Features], normalised
+	pcm    []int16      // encoded, 160 samples a frame
+	past   wavernn.Past // with prediction, what is foretold from
+	frames []float32    // [T, Features], normalised
 }
 
 // corpus is a voice's recordings.
@@ -49,11 +55,17 @@ func (l *loading) Run(i int) {
 		l.errs[i] = err
 		return
 	}
-	l.out[i] = newClip(x, l.spec)
+	noise := pastNoise
+	if held(i) {
+		noise = 0
+	}
+	l.out[i] = newClip(x, l.spec, noise, rand.New(rand.NewPCG(uint64(i), streamNoise)))
 	l.done(i)
 }
 
-func newClip(x []float32, spec wavernn.Spec) *clip {
+// newClip makes a recording ready. With noise, its past is off by up to so much: how much is drawn.
+func newClip(x []float32, spec wavernn.Spec, noise float64, rng *rand.Rand) *clip {
+	noise *= rng.Float64()
 	T := len(x) / speech.Hop
 	x = x[:T*speech.Hop]
 	mel, hz := audio.VoiceMel(), []float32(nil)
@@ -61,8 +73,11 @@ func newClip(x []float32, spec wavernn.Spec) *clip {
 		hz = audio.Pitch(x, speech.SampleRate, speech.Hop)
 	}
 	frames := spec.Frames(mel.Of(x), hz)[:T*spec.Features]
-	pcm, signal := spec.Encode(x, frames)
-	return &clip{pcm, signal, frames}
+	if spec.Predict == 0 {
+		return &clip{pcm: spec.Encode(x), frames: frames}
+	}
+	pcm, past := spec.Leave(x, frames, noise, rng)
+	return &clip{pcm, past, frames}
 }
 
 // openCorpus reads and levels the recordings of a folder, at most so many unless 0, and leaves out
@@ -90,7 +105,7 @@ func openCorpus(ctx context.Context, dir string, most, frames int, spec wavernn.
 			c.warnings = append(c.warnings, l.errs[i].Error())
 		case len(one.pcm) < (frames+1)*speech.Hop:
 			c.warnings = append(c.warnings, fmt.Sprintf("%s is shorter than %d ms", clips[i].ID, (frames+1)*10))
-		case i%heldEvery == heldEvery-1:
+		case held(i):
 			c.held = append(c.held, one)
 		default:
 			c.train = append(c.train, one)
@@ -160,10 +175,19 @@ func (s *crops) Next() (*tensor.Tensor, []int32) {
 	s.batch.scalars, s.batch.coarse, s.batch.fine = s.spec.Scalars(cuts)
 	if s.spec.Predict > 0 {
 		for b, c := range clips {
-			s.spec.Foretell(s.batch.scalars.Data[wavernn.Scalars*T*B+b:], T*B, B, c.frames, c.signal, c.pcm, starts[b], T)
+			s.spec.Foretell(s.batch.scalars.Data[wavernn.Scalars*T*B+b:], T*B, B, c.frames, c.past, starts[b], T)
 		}
 	}
 	for b, v := range before {
+		if s.spec.Predict > 0 { // the samples before are those of the noisy past
+			for i := 1; i < T; i++ {
+				c, f := wavernn.Split(clips[b].past.Left[starts[b]+i-1])
+				s.batch.scalars.Data[i*B+b], s.batch.scalars.Data[(T+i)*B+b] = wavernn.Scale(c), wavernn.Scale(f)
+			}
+			if at := starts[b]; at > 0 {
+				v = clips[b].past.Left[at-1]
+			}
+		}
 		c, f := wavernn.Split(v)
 		s.batch.scalars.Data[b], s.batch.scalars.Data[T*B+b] = wavernn.Scale(c), wavernn.Scale(f)
 	}

@@ -127,6 +127,7 @@ const (
 	streamWeights = iota
 	streamTopology
 	streamData
+	streamNoise
 )
 
 // net is a model whose output is its loss on the batch its source made last, in nats a sample.

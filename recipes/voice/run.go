@@ -34,6 +34,7 @@ type Settings struct {
 	Budget        time.Duration `json:"budget" help:"Time the training may take: 15m, 1h, 3h."`
 	Stage         string        `json:"stage" help:"Part of the work: all, acoustic (phonemes to spectra), decoder (spectra to sound), adversarial (the decoder goes on against discriminators) and joint (both go on together with the voice's own lengths), which are no part of all, or voice (put the best so far in one file)."`
 	Critics       string        `json:"critics,omitempty" help:"Who judges in the adversarial stage: all (ten window discriminators and one of spectrograms), or none (the same training without, to compare with)."`
+	Method        string        `json:"method,omitempty" help:"Sparsifier: rigl (sparse from the first step) or gradual (magnitude pruning of dense networks, slower and better)."`
 	Sparsity      float64       `json:"sparsity" help:"Share of the weights of large layers that do not exist."`
 	Block         string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
 	Width         float64       `json:"width" help:"Multiplies the channels of frames in both networks."`
@@ -45,7 +46,7 @@ type Settings struct {
 }
 
 // Default are the settings of the voice that comes with the program, but for its budget.
-var Default = Settings{Budget: 15 * time.Minute, Stage: "all", Critics: "all", Sparsity: 0.8, Block: "4x1", Width: 1, Acoustic: "auto", Seed: 1}
+var Default = Settings{Budget: 15 * time.Minute, Stage: "all", Critics: "all", Method: "rigl", Sparsity: 0.8, Block: "4x1", Width: 1, Acoustic: "auto", Seed: 1}
 
 // Validate reports the first setting that makes no sense, by its flag's name.
 func (s *Settings) Validate() error {
@@ -60,6 +61,8 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("--budget %v: must be from 1m to 1000h", s.Budget)
 	case !(s.Sparsity >= 0 && s.Sparsity < 1):
 		return fmt.Errorf("--sparsity %v: must be from 0 to below 1", s.Sparsity)
+	case s.Method != "rigl" && s.Method != "gradual":
+		return fmt.Errorf("--method %s: neither rigl nor gradual", s.Method)
 	case !(s.Width >= 0.1 && s.Width <= 8):
 		return fmt.Errorf("--width %v: must be from 0.1 to 8", s.Width)
 	case !slices.Contains([]string{"auto", "wide", "narrow"}, s.Acoustic):
@@ -325,12 +328,16 @@ func (r *run) train(ctx context.Context, s stage) error {
 	return s.save(dir.Model())
 }
 
-// method returns RigL, or nothing to do for dense networks.
+// method returns the sparsifier, or nothing to do for dense networks.
 func (r *run) method(s stage, steps int) prune.Method {
 	if r.Sparsity == 0 || s.dense {
 		return prune.Dense{}
 	}
 	R, _ := sparse.ParseBlock(r.Block) // checked
+	if r.Method == "gradual" {
+		return prune.Magnitude{Sparsity: r.Sparsity, Distribution: prune.ERK, Structure: prune.Structure{Rows: R},
+			Schedule: prune.Cubic{From: steps / 10, Until: max(1, steps*6/10), Every: max(1, steps/200)}}
+	}
 	until := max(1, steps*3/4)
 	return &prune.RigL{Rewiring: prune.Rewiring{Sparsity: r.Sparsity, Distribution: prune.ERK, Structure: prune.Structure{Rows: R},
 		Until: until, Every: 100, DropFraction: 0.3, Drop: prune.CosineDrop(0.3, until)}}
@@ -352,7 +359,11 @@ func (r *run) calibrate(s stage) int {
 	}
 	each := time.Since(began).Seconds() / float64(n-2)
 	if r.Sparsity > 0 && !s.dense && s.players == nil {
-		each *= 1 - 0.6*r.Sparsity // measured dense
+		saved := 0.6 * r.Sparsity // measured dense
+		if r.Method == "gradual" {
+			saved *= 0.7 // on the average of the schedule
+		}
+		each *= 1 - saved
 	}
 	left := s.share * r.Budget.Seconds()
 	if s.name == "acoustic" {

@@ -64,17 +64,16 @@ func (p *predictor) expect(signal []float32, t int) float32 {
 }
 
 // next puts what a model is told of sample t into dst, whose values are ld apart, and returns the sample expected.
-// signal and left are the samples before t, and what the filter left of them.
-func (p *predictor) next(dst []float32, ld int, signal []float32, left []int16, t int) float32 {
-	expected, last := p.expect(signal, t), float32(0)
+func (p *predictor) next(dst []float32, ld int, past Past, t int) float32 {
+	expected, last := p.expect(past.Signal, t), float32(0)
 	if t > 0 {
-		last = signal[t-1]
+		last = past.Signal[t-1]
 	}
 	dst[0], dst[ld] = p.spec.compand(last), p.spec.compand(expected)
 	for j := range taps {
 		v := float32(0)
 		if at := t - p.period + j - taps/2; p.period > 0 && at >= 0 && at < t {
-			v = float32(left[at]) / 32768
+			v = float32(past.Left[at]) / 32768
 		}
 		dst[(2+j)*ld] = v
 	}
@@ -82,15 +81,15 @@ func (p *predictor) next(dst []float32, ld int, signal []float32, left []int16, 
 }
 
 // Foretell puts what prediction tells of n samples of a recording into rows of dst that are ld apart, a column every
-// step values: those from sample at on, at the beginning of a frame. frames, signal and left are of the whole recording, see [Spec.Encode].
-func (s Spec) Foretell(dst []float32, ld, step int, frames, signal []float32, left []int16, at, n int) {
+// step values: those from sample at on, at the beginning of a frame. frames and the past are of the whole recording.
+func (s Spec) Foretell(dst []float32, ld, step int, frames []float32, past Past, at, n int) {
 	p, window := newPredictor(s), make([]float32, s.Width())
 	for i := range n {
 		if t := at + i; t%s.Hop == 0 {
 			s.Stack(window, frames, t/s.Hop)
 			p.frame(window)
 		}
-		p.next(dst[i*step:], ld, signal, left, at+i)
+		p.next(dst[i*step:], ld, past, at+i)
 	}
 }
 

@@ -56,7 +56,8 @@ func power(x []float32) (sum float64) {
 func TestPredictionLeavesLittle(t *testing.T) {
 	s := predicting
 	x, frames := vowel(s, 16000)
-	left, y := s.Encode(x, frames)
+	left, past := s.Leave(x, frames, 0, nil)
+	y := past.Signal
 	rest := make([]float32, len(left))
 	for i, v := range left {
 		rest[i] = s.expand(v)
@@ -80,7 +81,7 @@ func TestPredictionLeavesLittle(t *testing.T) {
 		}
 	}
 	told := make([]float32, foretold*s.Hop)
-	s.Foretell(told, s.Hop, 1, frames, y, left, 50*s.Hop, s.Hop)
+	s.Foretell(told, s.Hop, 1, frames, past, 50*s.Hop, s.Hop)
 	var same, other float64
 	for i := range s.Hop {
 		v := float64(left[50*s.Hop+i])
@@ -147,15 +148,15 @@ func TestPredictingSession(t *testing.T) {
 		session.Frame(column)
 		for range s.Hop {
 			drawn = append(drawn, session.Next())
-			signal = append(signal, session.signal[session.drawn-1])
+			signal = append(signal, session.past.Signal[session.drawn-1])
 		}
 	}
 	T := len(drawn)
-	if T < len(session.signal) {
-		t.Fatalf("%d samples do not fill the session's %d", T, len(session.signal))
+	if T < len(session.past.Left) {
+		t.Fatalf("%d samples do not fill the session's %d", T, len(session.past.Left))
 	}
 	scalars, coarse, fine := s.Scalars([][]int16{drawn})
-	s.Foretell(scalars.Data[Scalars*T:], T, 1, frames, signal, drawn, 0, T)
+	s.Foretell(scalars.Data[Scalars*T:], T, 1, frames, Past{signal, drawn}, 0, T)
 	yc, yf := m.Forward(nil, &grad.Var{Value: window}, scalars)
 	worst := 0.0
 	for i := range drawn {
@@ -172,7 +173,7 @@ func TestPredictingSession(t *testing.T) {
 	for f := range F {
 		x = made.Push(x, frames[f*s.Features:][:s.Features])
 	}
-	again, _ := s.Encode(made.Flush(x), frames)
+	again, _ := s.Leave(made.Flush(x), frames, 0, nil)
 	off := 0
 	for i := range again {
 		if d := int(again[i]) - int(drawn[i]); d < -2 || d > 2 {
@@ -184,5 +185,27 @@ func TestPredictingSession(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(50, func() { session.Next() }); n != 0 {
 		t.Errorf("%g allocations a sample", n)
+	}
+}
+
+// TestNoisyPast checks that noise in the past does not add up: what is modelled makes up for it at the next sample.
+func TestNoisyPast(t *testing.T) {
+	s := predicting
+	x, frames := vowel(s, 8000)
+	clean := s.emphasize(x)
+	left, past := s.Leave(x, frames, 0.02, rand.New(rand.NewPCG(3, 3)))
+	differs, noise, signal := 0, 0.0, 0.0
+	for i, v := range clean {
+		if left[i] != past.Left[i] {
+			differs++
+		}
+		d := float64(past.Signal[i] - v)
+		noise, signal = noise+d*d, signal+float64(v)*float64(v)
+		if want := float64(s.expand(past.Left[i]) - s.expand(left[i])); math.Abs(d-want) > 1e-3 {
+			t.Fatalf("sample %d is %g off, of which noise is %g", i, d, want)
+		}
+	}
+	if snr := 10 * math.Log10(signal/noise); differs < len(x)/2 || snr < 15 {
+		t.Errorf("%d of %d samples are noisy, the signal is %.1f dB above", differs, len(x), snr)
 	}
 }

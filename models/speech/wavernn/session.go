@@ -14,7 +14,8 @@ type Options struct {
 	Weights     kernel.Precision
 	Temperature float64 // 0 stands for 1
 	Seed        uint64
-	Rows, Cols  int // blocks of sparse weights: 16x1, 4x4 or 1x1; 0 for those they are stored in
+	Voiced      float64 // factor on the temperature where a predicting model is voiced; 0 stands for 1
+	Rows, Cols  int     // blocks of sparse weights: 16x1, 4x4 or 1x1; 0 for those they are stored in
 }
 
 // Session draws samples from a model, one after the other. It owns its state, allocates
@@ -33,16 +34,15 @@ type Session struct {
 	draw        kernel.Draw
 	pcg         *rand.PCG
 	rng         *rand.Rand
-	temperature float32
+	temperature [2]float32 // of unvoiced and of voiced frames
 	x           [Scalars]float32
 	observe     func(half, class int) // called after each draw where set
 
 	predictor *predictor      // of models that predict; the rest is theirs
 	extra     *kernel.Compact // [3H, foretold]; its biases are what a frame's samples share
 	foretold  []float32
-	signal    []float32 // samples so far, at least the last that matter
-	left      []int16   // and what was drawn for them
-	drawn     int       // samples in both
+	past      Past // samples so far, at least the last that matter
+	drawn     int  // samples in it
 }
 
 // NewSession returns a sampler at the beginning of a recording: silence, a state of zero,
@@ -62,7 +62,7 @@ func NewSession(m *Model, o Options) (*Session, error) {
 		return nil, fmt.Errorf("wavernn: blocks of %dx%d: can be 16x1, 4x4 or 1x1", o.Rows, o.Cols)
 	}
 	H := m.spec.Units
-	s := &Session{spec: m.spec, temperature: float32(o.Temperature), pcg: rand.NewPCG(o.Seed, 0),
+	s := &Session{spec: m.spec, temperature: [2]float32{float32(o.Temperature), float32(o.Temperature * o.Voiced)}, pcg: rand.NewPCG(o.Seed, 0),
 		features: make([]float32, (m.spec.Condition+15)/16*16), hidden: make([]float32, H/2), logits: make([]float32, kernel.Classes)}
 	s.rng = rand.New(s.pcg)
 	for i := range s.states {
@@ -93,7 +93,7 @@ func NewSession(m *Model, o Options) (*Session, error) {
 			more = append(more, input[row*K+Scalars:(row+1)*K]...)
 		}
 		s.predictor, s.extra = newPredictor(m.spec), kernel.NewCompact(more, 3*H, foretold, 16, 1, kernel.F32, nil)
-		s.foretold, s.signal, s.left = make([]float32, foretold), make([]float32, 8*reach), make([]int16, 8*reach)
+		s.foretold, s.past = make([]float32, foretold), Past{make([]float32, 8*reach), make([]int16, 8*reach)}
 	}
 	s.Reset(o.Seed)
 	return s, nil
@@ -103,6 +103,12 @@ func NewSession(m *Model, o Options) (*Session, error) {
 func (o *Options) check() error {
 	if o.Temperature == 0 {
 		o.Temperature = 1
+	}
+	if o.Voiced == 0 {
+		o.Voiced = 1
+	}
+	if !(o.Voiced > 0) || math.IsInf(o.Voiced, 1) {
+		return fmt.Errorf("wavernn: factor on the temperature %g: must be above 0", o.Voiced)
 	}
 	if !(o.Temperature > 0) || math.IsInf(o.Temperature, 1) {
 		return fmt.Errorf("wavernn: temperature %g: must be above 0", o.Temperature)
@@ -188,7 +194,7 @@ func (s *Session) Next() int16 {
 	H := s.spec.Units
 	var expected float32
 	if s.predictor != nil {
-		expected = s.predictor.next(s.foretold, 1, s.signal, s.left, s.drawn)
+		expected = s.predictor.next(s.foretold, 1, s.past, s.drawn)
 		s.extra.Multiply(s.cell.Frame, s.foretold)
 	}
 	s.recurrent.Multiply(s.cell.Product, s.cell.State)
@@ -210,19 +216,20 @@ func (s *Session) Next() int16 {
 func (s *Session) sample() float32 {
 	drawn := s.Next()
 	if s.predictor != nil {
-		return s.signal[s.drawn-1]
+		return s.past.Signal[s.drawn-1]
 	}
 	return s.spec.expand(drawn)
 }
 
 // keep remembers what was drawn beyond what was expected.
 func (s *Session) keep(expected float32, drawn int16) {
-	if s.drawn == len(s.signal) {
-		copy(s.signal, s.signal[s.drawn-reach:])
-		copy(s.left, s.left[s.drawn-reach:])
+	p := s.past
+	if s.drawn == len(p.Left) {
+		copy(p.Signal, p.Signal[s.drawn-reach:])
+		copy(p.Left, p.Left[s.drawn-reach:])
 		s.drawn = reach
 	}
-	s.signal[s.drawn], s.left[s.drawn] = s.spec.add(expected, drawn), drawn
+	p.Signal[s.drawn], p.Left[s.drawn] = s.spec.add(expected, drawn), drawn
 	s.drawn++
 }
 
@@ -231,7 +238,11 @@ func (s *Session) class(half int, h []float32) int {
 	s.heads[2*half].Multiply(s.hidden, h)
 	kernel.ReLU(s.hidden, s.hidden)
 	s.heads[2*half+1].Multiply(s.logits, s.hidden)
-	s.draw.Softmax(s.logits, s.temperature)
+	temperature := s.temperature[0]
+	if s.predictor != nil && s.predictor.period > 0 {
+		temperature = s.temperature[1]
+	}
+	s.draw.Softmax(s.logits, temperature)
 	class := s.draw.Class(s.rng.Float32())
 	if s.observe != nil {
 		s.observe(half, class)

@@ -1,27 +1,46 @@
 package wavernn
 
-import "github.com/seed073b5613/filigree/audio"
+import (
+	"math/rand/v2"
+
+	"github.com/seed073b5613/filigree/audio"
+)
 
 // Encode returns the samples that are modelled of a waveform in -1 to 1: emphasised, companded and rounded to
-// 16 bits. With prediction they are what it leaves by the frames [T, Features] of the recording, which are
-// at least as long as it, and signal is what [Decoder] makes of them before it undoes the emphasis.
-func (s Spec) Encode(x, frames []float32) (out []int16, signal []float32) {
+// 16 bits. Models that predict have [Spec.Leave].
+func (s Spec) Encode(x []float32) []int16 {
+	y, out := s.emphasize(x), make([]int16, len(x))
+	if s.Mu > 0 {
+		audio.MuLaw(y, s.Mu)
+	}
+	for i, v := range y {
+		out[i], _ = audio.Int16(v)
+	}
+	return out
+}
+
+func (s Spec) emphasize(x []float32) []float32 {
 	y := make([]float32, len(x))
 	before := float32(0)
 	for i, v := range x {
 		y[i] = v - float32(s.Emphasis)*before
 		before = v
 	}
-	out = make([]int16, len(x))
-	if s.Predict == 0 {
-		if s.Mu > 0 {
-			audio.MuLaw(y, s.Mu)
-		}
-		for i, v := range y {
-			out[i], _ = audio.Int16(v)
-		}
-		return out, nil
-	}
+	return y
+}
+
+// Past is a recording as a model that predicts sees it.
+type Past struct {
+	Signal []float32 // emphasised samples
+	Left   []int16   // and what prediction left of them
+}
+
+// Leave returns what linear prediction leaves of a waveform, by the frames [T, Features] of the recording, which are at least as
+// long as it: what is modelled. As in LPCNet the past may be noisy: what was left is off by a normal deviate of so much, 1
+// being the loudest, and what is modelled next makes up for that. So a model learns to live with what it draws itself.
+func (s Spec) Leave(x, frames []float32, noise float64, rng *rand.Rand) (out []int16, past Past) {
+	y := s.emphasize(x)
+	out, past = make([]int16, len(x)), Past{y, make([]int16, len(x))}
 	p, window := newPredictor(s), make([]float32, s.Width())
 	for t, v := range y {
 		if t%s.Hop == 0 {
@@ -29,10 +48,15 @@ func (s Spec) Encode(x, frames []float32) (out []int16, signal []float32) {
 			p.frame(window)
 		}
 		expected := p.expect(y, t)
-		out[t], _ = audio.Int16(s.compand(v - expected))
-		y[t] = s.add(expected, out[t])
+		left := s.compand(v - expected)
+		out[t], _ = audio.Int16(left)
+		past.Left[t] = out[t]
+		if noise > 0 {
+			past.Left[t], _ = audio.Int16(left + float32(noise*rng.NormFloat64()))
+		}
+		y[t] = s.add(expected, past.Left[t])
 	}
-	return out, y
+	return out, past
 }
 
 // add returns the sample of which so much was expected and the rest was modelled.
