@@ -17,6 +17,7 @@ import (
 	_ "github.com/seed073b5613/filigree/audio/codecs"
 	"github.com/seed073b5613/filigree/internal/testkit"
 	"github.com/seed073b5613/filigree/models/speech"
+	"github.com/seed073b5613/filigree/prune"
 	"github.com/seed073b5613/filigree/text"
 	"github.com/seed073b5613/filigree/train"
 )
@@ -53,7 +54,7 @@ func TestTrainingResumesExactly(t *testing.T) {
 		t.Skip("trains a voice twice")
 	}
 	s := Default
-	s.Data, s.Width, s.AcousticSteps, s.DecoderSteps = few(t, 30), 0.1, 8, 8
+	s.Data, s.Width, s.Acoustic, s.AcousticSteps, s.DecoderSteps = few(t, 30), 0.1, "wide", 8, 8
 	var files [2][]byte
 	var warnings []string
 	for i, stops := range [][]int{nil, {3, 11}} {
@@ -99,6 +100,42 @@ func TestTrainingResumesExactly(t *testing.T) {
 	}
 	if all := strings.Join(warnings, "\n"); !strings.Contains(all, "wavs/gone.wav") || !strings.Contains(all, "line 32") {
 		t.Errorf("warnings: %s", all)
+	}
+}
+
+// The acoustic model follows from the budget unless a run has begun with another, and a narrow one is dense.
+func TestChoice(t *testing.T) {
+	begun := t.TempDir()
+	s := Default
+	s.Acoustic = "narrow"
+	dir, err := train.Create(filepath.Join(begun, "acoustic"), settled{s, 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir.Close()
+	for _, c := range []struct {
+		dir, acoustic, want string
+		budget              time.Duration
+	}{
+		{t.TempDir(), "auto", "narrow", 15 * time.Minute}, {t.TempDir(), "auto", "wide", time.Hour}, {t.TempDir(), "wide", "wide", time.Minute},
+		{begun, "auto", "narrow", time.Hour}, {begun, "wide", "wide", time.Hour},
+	} {
+		s := Default
+		s.Acoustic, s.Budget = c.acoustic, c.budget
+		if s.choose(c.dir); s.Acoustic != c.want {
+			t.Errorf("%+v: %s", c, s.Acoustic)
+		}
+		r := &run{Settings: s, corpus: &Corpus{}}
+		dense := stage{dense: r.narrow()}
+		_, is := r.method(dense, 100).(prune.Dense)
+		if wide := r.config().Acoustic.Frames == 256; wide == is || wide == r.narrow() {
+			t.Errorf("%+v: %d channels, dense %v", c, r.config().Acoustic.Frames, is)
+		}
+	}
+	r := &run{Settings: Default}
+	r.Method = "gradual"
+	if m, is := r.method(stage{}, 100).(prune.Magnitude); !is || m.Sparsity != Default.Sparsity {
+		t.Errorf("gradual pruning is %#v", m)
 	}
 }
 
@@ -171,6 +208,8 @@ func TestBadSettings(t *testing.T) {
 		"--data":     func(s *Settings) { s.Data = "" },
 		"--budget":   func(s *Settings) { s.Budget = time.Second },
 		"--stage":    func(s *Settings) { s.Stage = "half" },
+		"--acoustic": func(s *Settings) { s.Acoustic = "big" },
+		"--method":   func(s *Settings) { s.Method = "snip" },
 		"--sparsity": func(s *Settings) { s.Sparsity = 1 },
 		"metadata":   func(s *Settings) { s.Data = t.TempDir() },
 	} {
