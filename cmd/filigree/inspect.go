@@ -2,15 +2,22 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"text/tabwriter"
 
+	"github.com/seed073b5613/filigree/models/speech"
+	"github.com/seed073b5613/filigree/models/speech/eats"
+	"github.com/seed073b5613/filigree/models/speech/gantts"
+	"github.com/seed073b5613/filigree/models/speech/wavernn"
+	"github.com/seed073b5613/filigree/nn"
 	"github.com/seed073b5613/filigree/recipes/tasks"
 	"github.com/seed073b5613/filigree/train"
+	"github.com/seed073b5613/filigree/weights"
 )
 
 type inspectCommand struct {
-	File string `arg:"" help:"A model.safetensors, or a run directory."`
+	File string `arg:"" help:"A model or a voice, or a run directory."`
 	JSON bool   `help:"Print one JSON object."`
 }
 
@@ -19,9 +26,11 @@ func (inspectCommand) Help() string {
 	return `Examples:
   filigree inspect runs/digits/20260102-030405-1
   filigree inspect model.safetensors --json
+  filigree inspect runs/cathy/voice.safetensors
 
 A layer runs sparse while its density is below the break-even, and dense under a
-mask above it, whichever is faster on this kind of machine.`
+mask above it, whichever is faster on this kind of machine. MACs are those of one
+example; of networks for speech those of one frame, token or sample.`
 }
 
 // inspection is what inspect prints as JSON.
@@ -45,24 +54,80 @@ func (c *inspectCommand) Run(io console) error {
 	if err != nil {
 		return err
 	}
+	if v, err := inspectSpeech(path); v != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return c.print(io, *v, v.Architecture)
+	}
 	m, err := tasks.Open(path)
 	if err != nil {
 		return err
 	}
-	v := inspect(m)
+	return c.print(io, inspect(m), fmt.Sprintf("%s for %s, trained with %s (seed %d)", m.Arch, m.Task, m.Settings.Method, m.Settings.Seed))
+}
+
+// print prints what was found.
+func (c *inspectCommand) print(io console, v inspection, what string) error {
 	if c.JSON {
 		return printJSON(io.out, v)
 	}
-	fmt.Fprintf(io.out, "%s: %s for %s, trained with %s (seed %d)\n\n", show(m.Path), m.Arch, m.Task, m.Settings.Method, m.Settings.Seed)
+	fmt.Fprintf(io.out, "%s: %s\n\n", show(v.Model), what)
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	printLayers(w, m.Layers)
+	printLayers(w, v.Layers)
 	return w.Flush()
+}
+
+// inspectSpeech looks into a network for speech; nil if path is something else.
+func inspectSpeech(path string) (*inspection, error) {
+	if stat, err := os.Stat(path); err == nil && stat.IsDir() {
+		path = filepath.Join(path, "voice.safetensors")
+		if _, err := os.Stat(path); err != nil {
+			return nil, nil
+		}
+	}
+	f, err := weights.Open(path)
+	if err != nil {
+		return nil, nil // what opens tasks says what is wrong
+	}
+	arch := f.Metadata["architecture"]
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	var net any
+	switch arch {
+	case speech.Arch:
+		net, err = speech.Open(path)
+	case eats.Arch:
+		net, err = eats.Open(path)
+	case gantts.Arch:
+		net, _, err = gantts.Open(path)
+	case wavernn.Arch:
+		net, err = wavernn.Open(path)
+	default:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	ps, macs := nn.Params(net), map[string]int64{}
+	for _, p := range ps {
+		macs[p.Name] = int64(p.Size())
+	}
+	v := inspection{Model: path, Architecture: arch, Task: "speech", Layers: train.Layers(ps, macs)}
+	v.sum()
+	return &v, nil
 }
 
 // inspect sums a model up.
 func inspect(m *tasks.Model) inspection {
 	v := inspection{Model: m.Path, Architecture: m.Arch, Task: m.Task, Method: m.Settings.Method, Layers: m.Layers}
-	for _, l := range m.Layers {
+	v.sum()
+	return v
+}
+
+func (v *inspection) sum() {
+	for _, l := range v.Layers {
 		v.Weights += l.Weights
 		v.Nonzeros += l.Nonzeros
 		v.MACs += l.MACs
@@ -70,5 +135,4 @@ func inspect(m *tasks.Model) inspection {
 		v.Bytes += l.Bytes
 	}
 	v.Sparsity = 1 - float64(v.Nonzeros)/float64(max(v.Weights, 1))
-	return v
 }
