@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/seed073b5613/filigree/audio"
@@ -44,7 +45,7 @@ func (vocodeCommand) Help() string {
   filigree vocode talk.mp3 --model model.safetensors -o - | aplay
 
 The recording is brought to the level the models were trained at, and its copy back to its own. WaveRNN of
-one stream works as the recording is read, in memory that does not grow; the others read all of it first. An interrupt
+one stream works as the recording is read, in memory that does not grow; with prediction up to 5 s behind; the others read all of it first. An interrupt
 leaves a file that ends where it came.`
 }
 
@@ -69,10 +70,11 @@ type vocodeReport struct {
 	Output         string  `json:"output,omitempty"`
 }
 
-// copier makes sound of frames of log mel spectra, given with the samples they were made of.
+// copier makes sound of frames of log mel spectra; it hears the samples they are made of before.
 type copier interface {
+	hear(x []float32)
 	push(dst, frame []float32) []float32
-	flush(dst []float32, x func() []float32) ([]float32, error)
+	flush(dst []float32) ([]float32, error)
 }
 
 // Run copies.
@@ -124,8 +126,7 @@ func (c *vocodeCommand) copy(ctx context.Context, con console, level soundLevel,
 	defer f.Close()
 	gain := float32(data.SpeechRMS / level.active)
 	mel, total := audio.VoiceMel().Stream(), 0
-	_, keeps := made.(*wholeCopier)
-	var sound, all []float32
+	var sound []float32
 	write := func() error {
 		sound = sound[:min(len(sound), total-int(r.SecondsAudio*speech.SampleRate+0.5))]
 		for i, v := range sound {
@@ -146,9 +147,7 @@ func (c *vocodeCommand) copy(ctx context.Context, con console, level soundLevel,
 		for i, v := range x {
 			x[i] = (v - float32(level.mean)) * gain
 		}
-		if keeps {
-			all = append(all, x...)
-		}
+		made.hear(x)
 		total += len(x)
 		mel.Push(x, use)
 		if time.Since(shown) > 2*time.Second && !c.JSON {
@@ -162,7 +161,7 @@ func (c *vocodeCommand) copy(ctx context.Context, con console, level soundLevel,
 	}
 	mel.Flush(use)
 	began := time.Now()
-	if sound, err = made.flush(sound, func() []float32 { return all }); err != nil {
+	if sound, err = made.flush(sound); err != nil {
 		return err
 	}
 	r.SecondsCompute += time.Since(began).Seconds()
@@ -190,20 +189,20 @@ func (v *vocoderFlags) open(ctx context.Context) (copier, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s := m.Spec(); s.Subscale.Streams > 0 || s.Predict > 0 {
-		if _, err := vocoder.Wave(ctx, m, make([]float32, s.Features), o); err != nil {
+	if m.Spec().Subscale.Streams > 0 {
+		if _, err := wavernn.NewStreams(m, o); err != nil {
 			return nil, err
 		}
-		return &wholeCopier{make: func(x, logMel []float32) ([]float32, error) {
-			var hz []float32
-			if s.Predict > 0 {
-				hz = pitchOf(x, logMel)
-			}
-			return vocoder.Wave(ctx, m, s.Frames(logMel, hz), o)
+		return &wholeCopier{make: func(_, logMel []float32) ([]float32, error) {
+			return vocoder.Wave(ctx, m, m.Spec().Frames(logMel, nil), o)
 		}}, nil
 	}
 	made, err := wavernn.NewVocoder(m, o)
-	return frameCopier{made}, err
+	c := &frameCopier{made: made, spec: m.Spec()}
+	if c.spec.Predict > 0 {
+		c.pitch = audio.NewPitchStream(speech.SampleRate, speech.Hop)
+	}
+	return c, err
 }
 
 // pitchOf returns the pitch of the frames of log mel spectra.
@@ -234,30 +233,64 @@ func (v *vocoderFlags) wavernn() (*wavernn.Model, wavernn.Options, error) {
 	return m, wavernn.Options{Weights: p, Temperature: v.Temperature, Voiced: v.Voiced, Seed: v.Seed}, err
 }
 
-// frameCopier copies frame by frame.
-type frameCopier struct{ made *wavernn.Vocoder }
-
-func (c frameCopier) push(dst, frame []float32) []float32 {
-	wavernn.Normalize(frame)
-	return c.made.Push(dst, frame)
+// frameCopier copies frame by frame: at once, or when their pitch is known.
+type frameCopier struct {
+	made  *wavernn.Vocoder
+	spec  wavernn.Spec
+	pitch *audio.PitchStream // of models that predict
+	mels  [][]float32        // frames whose pitch is not known yet
+	hz    []float32          // pitch whose frames are not there yet
 }
 
-func (c frameCopier) flush(dst []float32, _ func() []float32) ([]float32, error) {
+func (c *frameCopier) hear(x []float32) {
+	if c.pitch != nil {
+		c.pitch.Push(x, c.told)
+	}
+}
+
+func (c *frameCopier) told(hz float32) { c.hz = append(c.hz, hz) }
+
+func (c *frameCopier) push(dst, frame []float32) []float32 {
+	if c.pitch == nil {
+		return c.made.Push(dst, c.spec.Frames(frame, nil))
+	}
+	c.mels = append(c.mels, slices.Clone(frame))
+	return c.join(dst)
+}
+
+// join copies the frames of which all is known.
+func (c *frameCopier) join(dst []float32) []float32 {
+	n := min(len(c.mels), len(c.hz))
+	for i, mel := range c.mels[:n] {
+		dst = c.made.Push(dst, c.spec.Frames(mel, c.hz[i:]))
+	}
+	c.mels, c.hz = slices.Delete(c.mels, 0, n), slices.Delete(c.hz, 0, n)
+	return dst
+}
+
+func (c *frameCopier) flush(dst []float32) ([]float32, error) {
+	if c.pitch != nil {
+		c.pitch.Flush(c.told)
+		dst = c.join(dst)
+	}
 	return c.made.Flush(dst), nil
 }
 
 // wholeCopier copies when it has all.
 type wholeCopier struct {
+	x      []float32
 	frames []float32 // [T, bands]
 	make   func(x, logMel []float32) ([]float32, error)
 }
+
+func (c *wholeCopier) hear(x []float32) { c.x = append(c.x, x...) }
 
 func (c *wholeCopier) push(dst, frame []float32) []float32 {
 	c.frames = append(c.frames, frame...)
 	return dst
 }
 
-func (c *wholeCopier) flush(dst []float32, x func() []float32) ([]float32, error) {
+func (c *wholeCopier) flush(dst []float32) ([]float32, error) {
 	T := len(c.frames) / speech.MelBands
 	logMel := make([]float32, len(c.frames))
 	for t := range T {
@@ -265,7 +298,7 @@ func (c *wholeCopier) flush(dst []float32, x func() []float32) ([]float32, error
 			logMel[b*T+t] = c.frames[t*speech.MelBands+b]
 		}
 	}
-	sound, err := c.make(x(), logMel)
+	sound, err := c.make(c.x, logMel)
 	return append(dst, sound...), err
 }
 

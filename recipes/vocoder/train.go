@@ -332,7 +332,7 @@ func finish(n *net, clips *corpus, s Settings, dir *train.Dir, o train.Outcome) 
 	if err := tasks.Plot(dir, Metric); err != nil {
 		return r, err
 	}
-	if err := n.Save(r.Model, nil); err != nil {
+	if err := n.SaveHalf(r.Model, nil); err != nil {
 		return r, err
 	}
 	if stat, err := os.Stat(r.Model); err == nil {

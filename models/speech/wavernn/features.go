@@ -19,7 +19,7 @@ func (s Spec) Frames(logMel, hz []float32) []float32 {
 		for b := range bands {
 			frame[b] = logMel[b*T+t]
 		}
-		Normalize(frame[:bands])
+		normalize(frame[:bands])
 		if s.Predict > 0 && t < len(hz) && hz[t] > 0 {
 			period := math.Log(float64(front().Rate) / float64(hz[t]))
 			frame[bands], frame[bands+1] = float32((period-logPeriod)/logPeriodSpread), 1
@@ -36,8 +36,8 @@ func (s Spec) bands() int {
 	return s.Features
 }
 
-// Normalize turns log mel spectra into frames to condition by, in place.
-func Normalize(logMel []float32) {
+// normalize turns log mel spectra into frames to condition by, in place.
+func normalize(logMel []float32) {
 	for i, v := range logMel {
 		logMel[i] = (v - logMean) / logDeviation
 	}

@@ -20,6 +20,15 @@ const (
 
 // Save writes the model to a file, with metadata beside its own.
 func (m *Model) Save(path string, metadata map[string]string) error {
+	return m.save(path, metadata, weights.Save)
+}
+
+// SaveHalf is [Model.Save] with weights of 16 bits.
+func (m *Model) SaveHalf(path string, metadata map[string]string) error {
+	return m.save(path, metadata, weights.SaveHalf)
+}
+
+func (m *Model) save(path string, metadata map[string]string, write func(string, any, map[string]string) error) error {
 	config, err := json.Marshal(m.spec)
 	if err != nil {
 		return fmt.Errorf("wavernn: save %s: %w", path, err)
@@ -27,7 +36,7 @@ func (m *Model) Save(path string, metadata map[string]string) error {
 	all := map[string]string{}
 	maps.Copy(all, metadata)
 	all[archKey], all[configKey] = Arch, string(config)
-	return weights.Save(path, m, all)
+	return write(path, m, all)
 }
 
 // Open rebuilds a model from a file that Save wrote.
@@ -37,6 +46,11 @@ func Open(path string) (*Model, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return load(f, path)
+}
+
+// load rebuilds a model from an open file.
+func load(f *weights.File, path string) (*Model, error) {
 	if arch := f.Metadata[archKey]; arch != Arch {
 		return nil, fmt.Errorf("wavernn: open %s: its architecture is %q, not %q", path, arch, Arch)
 	}

@@ -10,12 +10,14 @@ import (
 // Linear prediction, as LPCNet has it (Valin and Skoglund 2019, arXiv:1810.11846): the spectrum of a frame tells a
 // filter that foretells a sample from those before it, and what it leaves is modelled. The filter is
 // taken from the mel bands, so that it needs nothing of its own. The model is told the foretold sample, the
-// one before, and what was left around one pitch period ago.
+// one before, what was left around one pitch period ago, and where in a period it stands: of a recording by its own
+// pulses, of what is drawn by the pitch.
 const (
-	pitchRows = 2        // values of a frame behind its bands: ln of the period, and 1 where voiced
-	taps      = 5        // residuals around one period ago
-	foretold  = 2 + taps // inputs of the cell that prediction adds
-	reach     = 512      // samples of the past that are kept: the longest period and the taps
+	pitchRows = 2                 // values of a frame behind its bands: ln of the period, and 1 where voiced
+	taps      = 5                 // residuals around one period ago
+	phases    = 2                 // cosine and sine of the place in a period
+	foretold  = 2 + taps + phases // inputs of the cell that prediction adds
+	reach     = 512               // samples of the past that are kept: the longest period and the taps
 
 	logPeriod, logPeriodSpread = 4.4, 0.35 // of a speaking voice: e^4.4 = 81 samples
 )
@@ -30,7 +32,7 @@ var front = sync.OnceValue(audio.VoiceMel)
 type predictor struct {
 	spec     Spec
 	filter   []float32 // of the samples before, the last one first
-	period   int       // in samples; 0 where unvoiced
+	period   float64   // in samples; 0 where unvoiced
 	envelope *envelope
 }
 
@@ -50,7 +52,7 @@ func (p *predictor) frame(window []float32) {
 	voiced := here[bands+1] + next[bands+1]
 	if p.period = 0; voiced > 0 {
 		log := (here[bands] + next[bands]) / voiced // 0 where unvoiced
-		p.period = min(int(math.Exp(logPeriod+logPeriodSpread*float64(log))+0.5), reach-taps)
+		p.period = min(math.Exp(logPeriod+logPeriodSpread*float64(log)), reach-taps)
 	}
 }
 
@@ -64,19 +66,26 @@ func (p *predictor) expect(signal []float32, t int) float32 {
 }
 
 // next puts what a model is told of sample t into dst, whose values are ld apart, and returns the sample expected.
-func (p *predictor) next(dst []float32, ld int, past Past, t int) float32 {
+// phase, from 0 to 1, is where t stands in a period.
+func (p *predictor) next(dst []float32, ld int, past Past, t int, phase float64) float32 {
 	expected, last := p.expect(past.Signal, t), float32(0)
 	if t > 0 {
 		last = past.Signal[t-1]
 	}
 	dst[0], dst[ld] = p.spec.compand(last), p.spec.compand(expected)
+	period := int(p.period + 0.5)
 	for j := range taps {
 		v := float32(0)
-		if at := t - p.period + j - taps/2; p.period > 0 && at >= 0 && at < t {
+		if at := t - period + j - taps/2; period > 0 && at >= 0 && at < t {
 			v = float32(past.Left[at]) / 32768
 		}
 		dst[(2+j)*ld] = v
 	}
+	sin, cos := 0.0, 0.0
+	if period > 0 {
+		sin, cos = math.Sincos(2 * math.Pi * phase)
+	}
+	dst[(2+taps)*ld], dst[(3+taps)*ld] = float32(cos), float32(sin)
 	return expected
 }
 
@@ -89,7 +98,7 @@ func (s Spec) Foretell(dst []float32, ld, step int, frames []float32, past Past,
 			s.Stack(window, frames, t/s.Hop)
 			p.frame(window)
 		}
-		p.next(dst[i*step:], ld, past, at+i)
+		p.next(dst[i*step:], ld, past, at+i, past.phase(at+i, p.period))
 	}
 }
 

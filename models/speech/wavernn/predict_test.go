@@ -140,6 +140,7 @@ func TestPredictingSession(t *testing.T) {
 	column := make([]float32, s.Width())
 	var drawn []int16
 	var signal []float32
+	var seen []float64
 	for f := range F {
 		s.Stack(column, frames, f)
 		for i, v := range column {
@@ -147,6 +148,9 @@ func TestPredictingSession(t *testing.T) {
 		}
 		session.Frame(column)
 		for range s.Hop {
+			if seen = append(seen, -1); session.predictor.period > 0 {
+				seen[len(seen)-1] = session.phase
+			}
 			drawn = append(drawn, session.Next())
 			signal = append(signal, session.past.Signal[session.drawn-1])
 		}
@@ -156,7 +160,15 @@ func TestPredictingSession(t *testing.T) {
 		t.Fatalf("%d samples do not fill the session's %d", T, len(session.past.Left))
 	}
 	scalars, coarse, fine := s.Scalars([][]int16{drawn})
-	s.Foretell(scalars.Data[Scalars*T:], T, 1, frames, Past{signal, drawn}, 0, T)
+	s.Foretell(scalars.Data[Scalars*T:], T, 1, frames, Past{Signal: signal, Left: drawn}, 0, T)
+	for i, phase := range seen { // what is drawn has no pulses of its own
+		sin, cos := math.Sincos(2 * math.Pi * phase)
+		if phase < 0 {
+			sin, cos = 0, 0
+		}
+		at := scalars.Data[(Scalars+foretold-phases)*T:]
+		at[i], at[T+i] = float32(cos), float32(sin)
+	}
 	yc, yf := m.Forward(nil, &grad.Var{Value: window}, scalars)
 	worst := 0.0
 	for i := range drawn {
@@ -207,5 +219,32 @@ func TestNoisyPast(t *testing.T) {
 	}
 	if snr := 10 * math.Log10(signal/noise); differs < len(x)/2 || snr < 15 {
 		t.Errorf("%d of %d samples are noisy, the signal is %.1f dB above", differs, len(x), snr)
+	}
+}
+
+// TestPulses finds the pulses of a vowel: a period apart, wherever the buzz has them.
+func TestPulses(t *testing.T) {
+	s := predicting
+	x, frames := vowel(s, 16000)
+	for _, sign := range []float32{1, -1} {
+		for i := range x {
+			x[i] *= sign
+		}
+		_, past := s.Leave(x, frames, 0, nil)
+		if len(past.Pulses) < 140 {
+			t.Fatalf("%d pulses of 160", len(past.Pulses))
+		}
+		off := 0
+		for _, at := range past.Pulses {
+			if d := (int(at) + 50) % 100; d < 47 || d > 53 {
+				off++
+			}
+		}
+		if off > len(past.Pulses)/20 {
+			t.Errorf("%d of %d pulses are not where they were put", off, len(past.Pulses))
+		}
+		if a, b := past.phase(8000, 100), past.phase(8075, 100); math.Abs(a-math.Round(a)) > 0.04 || math.Abs(b-0.75) > 0.04 {
+			t.Errorf("phases %v and %v, want 0 and 0.75", a, b)
+		}
 	}
 }

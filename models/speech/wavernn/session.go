@@ -41,8 +41,9 @@ type Session struct {
 	predictor *predictor      // of models that predict; the rest is theirs
 	extra     *kernel.Compact // [3H, foretold]; its biases are what a frame's samples share
 	foretold  []float32
-	past      Past // samples so far, at least the last that matter
-	drawn     int  // samples in it
+	past      Past    // samples so far, at least the last that matter
+	drawn     int     // samples in it
+	phase     float64 // from 0 to 1, in a period
 }
 
 // NewSession returns a sampler at the beginning of a recording: silence, a state of zero,
@@ -93,7 +94,7 @@ func NewSession(m *Model, o Options) (*Session, error) {
 			more = append(more, input[row*K+Scalars:(row+1)*K]...)
 		}
 		s.predictor, s.extra = newPredictor(m.spec), kernel.NewCompact(more, 3*H, foretold, 16, 1, kernel.F32, nil)
-		s.foretold, s.past = make([]float32, foretold), Past{make([]float32, 8*reach), make([]int16, 8*reach)}
+		s.foretold, s.past = make([]float32, foretold), Past{Signal: make([]float32, 8*reach), Left: make([]int16, 8*reach)}
 	}
 	s.Reset(o.Seed)
 	return s, nil
@@ -161,7 +162,7 @@ func (s *Session) rewind() {
 	c, f := Split(0)
 	s.x = [Scalars]float32{Scale(c), Scale(f)}
 	clear(s.features)
-	s.drawn = 0
+	s.drawn, s.phase = 0, 0
 	if s.predictor != nil {
 		clear(s.predictor.filter)
 		s.predictor.period = 0
@@ -175,7 +176,9 @@ func (s *Session) Frame(features []float32) {
 	s.frames.Multiply(s.features, features)
 	kernel.Tanh(s.features, s.features)
 	if s.predictor != nil {
-		s.predictor.frame(features)
+		if s.predictor.frame(features); s.predictor.period == 0 {
+			s.phase = 0
+		}
 	}
 	s.hold()
 }
@@ -194,7 +197,7 @@ func (s *Session) Next() int16 {
 	H := s.spec.Units
 	var expected float32
 	if s.predictor != nil {
-		expected = s.predictor.next(s.foretold, 1, s.past, s.drawn)
+		expected = s.predictor.next(s.foretold, 1, s.past, s.drawn, s.phase)
 		s.extra.Multiply(s.cell.Frame, s.foretold)
 	}
 	s.recurrent.Multiply(s.cell.Product, s.cell.State)
@@ -231,6 +234,10 @@ func (s *Session) keep(expected float32, drawn int16) {
 	}
 	p.Signal[s.drawn], p.Left[s.drawn] = s.spec.add(expected, drawn), drawn
 	s.drawn++
+	if s.predictor.period > 0 {
+		s.phase += 1 / s.predictor.period
+		s.phase -= math.Floor(s.phase)
+	}
 }
 
 // class draws a byte from half the units: 0 the coarse one, 1 the fine one.

@@ -33,6 +33,7 @@ func (s Spec) emphasize(x []float32) []float32 {
 type Past struct {
 	Signal []float32 // emphasised samples
 	Left   []int16   // and what prediction left of them
+	Pulses []int32   // samples at which periods begin, of a recording
 }
 
 // Leave returns what linear prediction leaves of a waveform, by the frames [T, Features] of the recording, which are at least as
@@ -40,15 +41,18 @@ type Past struct {
 // being the loudest, and what is modelled next makes up for that. So a model learns to live with what it draws itself.
 func (s Spec) Leave(x, frames []float32, noise float64, rng *rand.Rand) (out []int16, past Past) {
 	y := s.emphasize(x)
-	out, past = make([]int16, len(x)), Past{y, make([]int16, len(x))}
+	out, past = make([]int16, len(x)), Past{Signal: y, Left: make([]int16, len(x))}
 	p, window := newPredictor(s), make([]float32, s.Width())
+	rest, periods := make([]float32, len(x)), make([]float64, 0, len(x)/s.Hop+1)
 	for t, v := range y {
 		if t%s.Hop == 0 {
 			s.Stack(window, frames, t/s.Hop)
 			p.frame(window)
+			periods = append(periods, p.period)
 		}
 		expected := p.expect(y, t)
-		left := s.compand(v - expected)
+		rest[t] = v - expected
+		left := s.compand(rest[t])
 		out[t], _ = audio.Int16(left)
 		past.Left[t] = out[t]
 		if noise > 0 {
@@ -56,6 +60,7 @@ func (s Spec) Leave(x, frames []float32, noise float64, rng *rand.Rand) (out []i
 		}
 		y[t] = s.add(expected, past.Left[t])
 	}
+	past.Pulses = pulses(rest, periods, s.Hop)
 	return out, past
 }
 
