@@ -40,6 +40,12 @@ type pitchTask struct {
 // Pitch returns the fundamental frequency in Hz of frames of hop samples, frame t centred
 // on sample t·hop; 0 where the frame is not voiced. There are 1 + len(x)/hop frames.
 func Pitch(x []float32, rate, hop int) []float32 {
+	hz, _ := pitch(x, rate, hop, 0)
+	return hz
+}
+
+// pitch is [Pitch] of sound after some whose loudest frame had a power. It returns that of all.
+func pitch(x []float32, rate, hop int, before float64) (hz []float32, top float64) {
 	frames := make([]pitchFrame, 1+len(x)/hop)
 	t := &pitchTask{x: Resample(x, rate, pitchRate), hop: float64(hop) * pitchRate / float64(rate), frames: frames}
 	t.energy = make([]float64, len(t.x)+1)
@@ -48,8 +54,8 @@ func Pitch(x []float32, rate, hop int) []float32 {
 	}
 	const block = 64
 	parallel.Do((len(frames)+block-1)/block, blocks{t, block})
-	t.quiet()
-	return path(frames)
+	top = t.quiet(before)
+	return path(frames), top
 }
 
 type blocks struct {
@@ -104,8 +110,8 @@ func (t *pitchTask) correlation(at, n, lag int) float64 {
 	return float64(dot(t.x[low:high], t.x[low+lag:high+lag])) / (math.Sqrt(aa*bb) + 1e-9)
 }
 
-// quiet marks frames that are too quiet to be voiced.
-func (t *pitchTask) quiet() {
+// quiet marks frames that are too quiet to be voiced, and returns the power of the loudest.
+func (t *pitchTask) quiet(before float64) float64 {
 	n := int(pitchWindow * pitchRate)
 	p := make([]float64, len(t.frames))
 	for f := range p {
@@ -114,10 +120,12 @@ func (t *pitchTask) quiet() {
 			p[f] += float64(v) * float64(v)
 		}
 	}
-	limit := loudest(p) * silenceBelow
+	top := max(before, loudest(p))
+	limit := top * silenceBelow
 	for f := range p {
 		t.frames[f].quiet = p[f] <= limit
 	}
+	return top
 }
 
 // path returns the pitch along the best path.

@@ -1,12 +1,13 @@
 package audio
 
 // PitchStream tracks the pitch of sound that comes a piece at a time, as [Pitch] does, in memory that does not grow. It is
-// behind by up to pitchSpan and pitchMargin frames, by which it also judges what is quiet.
+// behind by up to pitchSpan and pitchMargin frames. Frames are quiet beside the loudest so far, not of the whole sound.
 type PitchStream struct {
 	rate, hop   int
 	pending     []float32 // from frame first on
 	first, told int       // frames
 	samples     int
+	loudest     float64 // power of a frame so far
 }
 
 const pitchSpan, pitchMargin = 400, 100
@@ -30,7 +31,8 @@ func (s *PitchStream) tell(to int, use func(hz float32)) {
 	if to <= s.told {
 		return
 	}
-	hz := Pitch(s.pending, s.rate, s.hop)
+	var hz []float32
+	hz, s.loudest = pitch(s.pending, s.rate, s.hop, s.loudest)
 	for ; s.told < to; s.told++ {
 		use(hz[s.told-s.first])
 	}

@@ -5,6 +5,30 @@ import (
 	"testing"
 )
 
+// A hum long after speech, 50 dB below it, is not voiced in a stream either.
+func TestPitchStreamOfAPause(t *testing.T) {
+	x := make([]float32, 30*16000)
+	for i := range x {
+		for k := 1.0; k < 9; k++ {
+			x[i] += float32(0.1 * math.Sin(k*float64(i)*2*math.Pi*150/16000) / k)
+		}
+		if i > 8*16000 {
+			x[i] *= 0.003
+		}
+	}
+	voiced := 0
+	use := func(hz float32) {
+		if hz > 0 {
+			voiced++
+		}
+	}
+	s := NewPitchStream(16000, 160)
+	s.Push(x, use)
+	if s.Flush(use); voiced < 780 || voiced > 820 {
+		t.Errorf("%d frames are voiced, of 800", voiced)
+	}
+}
+
 // A stream tells as many frames as begin a hop, and nearly all as the whole sound is told, wherever it is cut.
 func TestPitchStream(t *testing.T) {
 	for _, n := range []int{0, 1, 160, 1000, 200001} {

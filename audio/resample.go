@@ -144,7 +144,7 @@ func (r *Resampler) groups(dst []float32, total int) []float32 {
 	most := max(1, (1<<16)/L)
 	for r.out < total {
 		begin := r.out/r.up*r.down - r.half + 1 - r.first
-		n := min(most, (len(r.x)-begin-L+r.down)/r.down, (total-r.out+r.up-1)/r.up)
+		n := min(most, (len(r.x)-begin-L+r.down)/r.down, (total-r.out-1)/r.up+1) // total may be the largest int
 		if n < 1 {
 			break
 		}

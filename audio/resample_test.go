@@ -67,6 +67,9 @@ func TestResamplerInPieces(t *testing.T) {
 				got = r.Push(got, x[at:at+n])
 				at += n
 			}
+			if early := len(got); early < len(want)-len(want)/4 {
+				t.Errorf("%d to %d: only %d of %d samples before the end", c.from, c.to, early, len(want))
+			}
 			got = r.Flush(got)
 			if len(got) != len(want) {
 				t.Fatalf("%d to %d: %d samples in pieces, %d whole", c.from, c.to, len(got), len(want))

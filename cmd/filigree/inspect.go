@@ -29,8 +29,8 @@ func (inspectCommand) Help() string {
   filigree inspect runs/cathy/voice.safetensors
 
 A layer runs sparse while its density is below the break-even, and dense under a
-mask above it, whichever is faster on this kind of machine. MACs are those of one
-example; of networks for speech those of one frame, token or sample.`
+mask above it, whichever is faster on this kind of machine. Parts of
+networks for speech run at different rates, so their MACs are not summed up.`
 }
 
 // inspection is what inspect prints as JSON.
@@ -81,9 +81,12 @@ func (c *inspectCommand) print(io console, v inspection, what string) error {
 // inspectSpeech looks into a network for speech; nil if path is something else.
 func inspectSpeech(path string) (*inspection, error) {
 	if stat, err := os.Stat(path); err == nil && stat.IsDir() {
-		path = filepath.Join(path, "voice.safetensors")
-		if _, err := os.Stat(path); err != nil {
-			return nil, nil
+		dir := path
+		for _, name := range []string{"voice.safetensors", "model.safetensors", "checkpoints/best.safetensors"} {
+			path = filepath.Join(dir, name)
+			if _, err := os.Stat(path); err == nil {
+				break
+			}
 		}
 	}
 	f, err := weights.Open(path)
@@ -110,11 +113,11 @@ func inspectSpeech(path string) (*inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	ps, macs := nn.Params(net), map[string]int64{}
+	ps := nn.Params(net)
 	for _, p := range ps {
-		macs[p.Name] = int64(p.Size())
+		p.Prunable = p.Prunable || len(p.Shape) > 1 // all matrices are of interest
 	}
-	v := inspection{Model: path, Architecture: arch, Task: "speech", Layers: train.Layers(ps, macs)}
+	v := inspection{Model: path, Architecture: arch, Task: "speech", Layers: train.Layers(ps, nil)}
 	v.sum()
 	return &v, nil
 }

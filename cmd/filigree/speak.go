@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"math"
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
@@ -35,6 +34,8 @@ type speakCommand struct {
 	Threads int      `help:"Workers; 0 for one a core."`
 	JSON    bool     `help:"Print one JSON object."`
 	readFlags
+
+	memory int64 // limit of the program
 }
 
 // Help shows how the command is used.
@@ -79,7 +80,9 @@ func (c *speakCommand) Run(ctx context.Context, con console) error {
 	setThreads(c.Threads)
 	collect := debug.SetGCPercent(400) // what opens a voice lives on: until it speaks, collecting garbage only delays it
 	defer debug.SetGCPercent(collect)
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(64 << 20)) // but not by much
+	c.memory = debug.SetMemoryLimit(-1) // the user's
+	debug.SetMemoryLimit(min(c.memory, 64<<20))
+	defer debug.SetMemoryLimit(c.memory)
 	in, name, err := c.input()
 	if err != nil {
 		return err
@@ -298,7 +301,7 @@ func (c *speakCommand) sentences(ctx context.Context, con console, voice speaker
 		}
 		if report.Sentences == 0 {
 			debug.SetGCPercent(25) // books are spoken in little memory
-			debug.SetMemoryLimit(math.MaxInt64)
+			debug.SetMemoryLimit(c.memory)
 		}
 		report.SecondsAudio += float64(len(u.Samples)) / speech.SampleRate
 		report.Sentences++

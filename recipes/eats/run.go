@@ -1,6 +1,7 @@
 package eats
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,7 +83,7 @@ func trainOn(ctx context.Context, corpus *voice.Corpus, s Settings, out IO) (Res
 	fresh := err != nil
 	if !fresh {
 		defer dir.Close()
-		c.Threads = s.Threads
+		c.Threads, c.Alignment = s.Threads, cmp.Or(s.Alignment, c.Alignment)
 		s = c.Settings
 		if checkpoint, err = train.OpenCheckpoint(dir.Checkpoint()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return Result{}, err

@@ -15,6 +15,7 @@ import (
 // Settings are what a training can be told.
 type Settings struct {
 	Data        string        `json:"data" placeholder:"DIR" help:"Folder with metadata.csv and wavs, as LJ Speech has them."`
+	Alignment   string        `json:"alignment,omitempty" placeholder:"FILE" help:"Keep the alignment of the recordings in this file, for other runs to use; without it, in the run."`
 	Name        string        `json:"name,omitempty" help:"Name of the voice."`
 	Budget      time.Duration `json:"budget" help:"Time the training may take: 15m, 1h, 3h. Decides on the steps unless they are given."`
 	Steps       int           `json:"steps" help:"Optimizer steps; 0 for what the budget allows."`
@@ -35,7 +36,6 @@ type Settings struct {
 	Rate        float64       `json:"rate" help:"Learning rate of the generator."`
 	CriticRate  float64       `json:"critic_rate" help:"Learning rate of the discriminators, as a multiple of the generator's."`
 	Sparsity    float64       `json:"sparsity" help:"Share of the weights of the generator's large layers that do not exist (RigL)."`
-	Alignment   string        `json:"alignment,omitempty" placeholder:"FILE" help:"Keep the alignment of the recordings in this file, for other runs to use; without it, in the run."`
 	Block       string        `json:"block" help:"Weights exist in blocks of this shape: 1x1, 2x1, 4x1 or 16x1."`
 	From        string        `json:"from,omitempty" placeholder:"FILE" help:"Begin with the networks of a voice of the same size, rather than random ones."`
 	Seed        uint64        `json:"seed" help:"Seed of everything random."`

@@ -39,6 +39,7 @@ type corpus struct {
 type loading struct {
 	ctx   context.Context
 	spec  wavernn.Spec
+	seed  uint64
 	clips []data.Clip
 	out   []*clip
 	errs  []error
@@ -59,7 +60,7 @@ func (l *loading) Run(i int) {
 	if held(i) {
 		noise = 0
 	}
-	l.out[i] = newClip(x, l.spec, noise, rand.New(rand.NewPCG(uint64(i), streamNoise)))
+	l.out[i] = newClip(x, l.spec, noise, rand.New(rand.NewPCG(l.seed<<32+uint64(i), streamNoise)))
 	l.done(i)
 }
 
@@ -82,7 +83,7 @@ func newClip(x []float32, spec wavernn.Spec, noise float64, rng *rand.Rand) *cli
 
 // openCorpus reads and levels the recordings of a folder, at most so many unless 0, and leaves out
 // those not longer than so many frames.
-func openCorpus(ctx context.Context, dir string, most, frames int, spec wavernn.Spec, progress func(what string, done, of int)) (*corpus, error) {
+func openCorpus(ctx context.Context, dir string, most, frames int, spec wavernn.Spec, seed uint64, progress func(what string, done, of int)) (*corpus, error) {
 	list, err := data.OpenSpeech(dir)
 	if err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func openCorpus(ctx context.Context, dir string, most, frames int, spec wavernn.
 		clips = clips[:min(most, len(clips))]
 	}
 	n := len(clips)
-	l := &loading{ctx: ctx, spec: spec, clips: clips, out: make([]*clip, n), errs: make([]error, n)}
+	l := &loading{ctx: ctx, spec: spec, seed: seed, clips: clips, out: make([]*clip, n), errs: make([]error, n)}
 	l.done = func(i int) { progress("recordings", i+1, n) }
 	parallel.Do(n, l)
 	if ctx.Err() != nil {

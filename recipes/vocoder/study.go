@@ -121,7 +121,7 @@ func (c *comparison) prepare(ctx context.Context, o study.Options, runs int) (er
 	c.base.Data = o.Data["voice"]
 	s := c.of(arms[2])
 	var last time.Time
-	c.clips, err = openCorpus(ctx, s.Data, 0, heldFrames, s.spec(), func(what string, done, of int) {
+	c.clips, err = openCorpus(ctx, s.Data, 0, heldFrames, s.spec(), 1, func(what string, done, of int) {
 		if o.Progress != nil && (done == of || time.Since(last) > 5*time.Second) {
 			last = time.Now()
 			fmt.Fprintf(o.Progress, "%s %d of %d\n", what, done, of)

@@ -161,7 +161,10 @@ func Run(ctx context.Context, s Settings, out IO) (Result, error) {
 	if err := s.Validate(); err != nil {
 		return Result{}, err
 	}
-	clips, err := openCorpus(ctx, s.Data, s.Clips, max(s.Crop/speech.Hop, heldFrames), s.spec(), out.Progress)
+	if s.Streams > 0 {
+		s.Predict = 0
+	}
+	clips, err := openCorpus(ctx, s.Data, s.Clips, max(s.Crop/speech.Hop, heldFrames), s.spec(), s.Seed, out.Progress)
 	if err != nil {
 		return Result{}, err
 	}
@@ -199,7 +202,11 @@ func runOn(ctx context.Context, clips *corpus, s Settings, out IO) (Result, erro
 		}
 		defer dir.Close()
 	}
-	out.Begin(fmt.Sprintf("WaveRNN of %d units, %s, %g %% in blocks of %s; %d steps of %d x %d samples", s.Units, s.Method, 100*s.Sparsity, s.Block, s.Steps, s.Batch, s.Crop))
+	what := "samples"
+	if s.Predict > 0 {
+		what = fmt.Sprintf("what prediction of order %d leaves", s.Predict)
+	}
+	out.Begin(fmt.Sprintf("WaveRNN of %d units for %s, %s, %g %% in blocks of %s; %d steps of %d x %d samples", s.Units, what, s.Method, 100*s.Sparsity, s.Block, s.Steps, s.Batch, s.Crop))
 	outcome, err := loop(n, clips, s, dir, out).Run(ctx, checkpoint)
 	if err != nil {
 		return Result{Run: out.Dir}, err
@@ -324,7 +331,7 @@ func calibrate(n *net, s Settings) int {
 
 // finish measures and writes the model.
 func finish(n *net, clips *corpus, s Settings, dir *train.Dir, o train.Outcome) (Result, error) {
-	r := Result{Run: dir.Path, Model: dir.Model(), NLL: o.Loss, Bits: o.Loss / math.Ln2, Recurrent: n.Cell.Recurrent.Recurrent.NNZ(),
+	r := Result{Run: dir.Path, Model: dir.Model(), Recurrent: n.Cell.Recurrent.Recurrent.NNZ(),
 		Steps: o.Steps, StepMS: o.StepMS, Clips: len(clips.train), Held: len(clips.held), Seconds: o.Seconds, Settings: s, Machine: train.Environment()}
 	for _, p := range nn.Params(n.Model) {
 		r.Weights, r.Nonzeros = r.Weights+p.Size(), r.Nonzeros+p.NNZ()
@@ -335,6 +342,14 @@ func finish(n *net, clips *corpus, s Settings, dir *train.Dir, o train.Outcome) 
 	if err := n.SaveHalf(r.Model, nil); err != nil {
 		return r, err
 	}
+	m, err := wavernn.Open(r.Model) // what is measured is what was written
+	if err != nil {
+		return r, err
+	}
+	if r.NLL, err = measure(context.Background(), &net{m, newCrops(clips.held, m.Spec(), heldPieces, heldFrames, nil)}); err != nil {
+		return r, err
+	}
+	r.Bits = r.NLL / math.Ln2
 	if stat, err := os.Stat(r.Model); err == nil {
 		r.Bytes = stat.Size()
 	}

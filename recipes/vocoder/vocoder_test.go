@@ -135,11 +135,12 @@ func TestResume(t *testing.T) {
 	if broken, err = Run(context.Background(), s, out); err != nil {
 		t.Fatal(err)
 	}
-	a, err := wavernn.Open(whole.Model)
+	best := func(r Result) string { return filepath.Join(r.Run, "checkpoints", "best.safetensors") } // in full precision
+	a, err := wavernn.Open(best(whole))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := wavernn.Open(broken.Model)
+	b, err := wavernn.Open(best(broken))
 	if err != nil {
 		t.Fatal(err)
 	}

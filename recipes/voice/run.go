@@ -100,17 +100,20 @@ type Result struct {
 	Machine  train.Env `json:"machine"`
 }
 
-// choose settles on an acoustic model: that which the run in dir began with, or one for the budget.
+// choose settles on networks: those which the run in dir began with, or an acoustic model for the budget.
 func (s *Settings) choose(dir string) {
-	var c settled
-	switch {
-	case s.Acoustic != "auto":
-	case train.ReadConfig(filepath.Join(dir, "acoustic"), &c) == nil && c.Acoustic != "":
-		s.Acoustic = c.Acoustic
-	case s.Budget < 30*time.Minute:
+	for _, stage := range []string{"acoustic", "decoder"} {
+		c := settled{Settings: Settings{Acoustic: "wide", Method: "rigl"}} // what there was before there was a choice
+		if train.ReadConfig(filepath.Join(dir, stage), &c) == nil {
+			s.Acoustic, s.Method, s.Sparsity, s.Block, s.Width = c.Acoustic, c.Method, c.Sparsity, c.Block, c.Width
+			return
+		}
+	}
+	if s.Acoustic != "auto" {
+		return
+	}
+	if s.Acoustic = "wide"; s.Budget < 30*time.Minute {
 		s.Acoustic = "narrow"
-	default:
-		s.Acoustic = "wide"
 	}
 }
 
@@ -119,8 +122,8 @@ func (s *Settings) narrow() bool { return s.Acoustic == "narrow" }
 // Shares of the budget, of which the acoustic model's includes what the recordings took. What is understood is its work: a
 // decoder is intelligible after a minute. What is left over is for measuring.
 const (
-	acousticShare = 0.7
-	decoderShare  = 0.22
+	acousticShare = 0.75
+	decoderShare  = 0.18
 	laterShare    = 0.65 // of stages that go on from both
 )
 
@@ -317,7 +320,17 @@ func (r *run) train(ctx context.Context, s stage) error {
 		loop.Average.Decay = max(0, min(loop.Average.Decay, 1-10/float64(c.Steps))) // a short stage is not to keep what it began with
 	}
 	if r.out.Stage != nil {
-		r.out.Stage(s.name, fmt.Sprintf("%d steps", c.Steps))
+		kind := fmt.Sprintf("%g %% sparse by %s", 100*r.Sparsity, r.Method)
+		switch {
+		case s.players != nil:
+			kind = "weights stay where they are"
+		case r.Sparsity == 0 || s.dense:
+			kind = "dense"
+		}
+		if s.name == "acoustic" {
+			kind = r.Acoustic + ", " + kind
+		}
+		r.out.Stage(s.name, fmt.Sprintf("%s, %d steps", kind, c.Steps))
 	}
 	if _, err := loop.Run(ctx, checkpoint); err != nil {
 		return err
@@ -348,7 +361,7 @@ func (r *run) calibrate(s stage) int {
 	tape := &grad.Tape{}
 	ps := nn.Params(s.net)
 	began, n := time.Now(), 0
-	for ; n < 6 || time.Since(began) < 3*time.Second && n < 30; n++ {
+	for ; n < 6 || time.Since(began) < 6*time.Second && n < 50; n++ { // batches are of different lengths
 		if n == 2 {
 			began = time.Now() // buffers are there
 		}

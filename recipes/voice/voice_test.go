@@ -113,12 +113,18 @@ func TestChoice(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir.Close()
+	old := t.TempDir() // of before there was a choice
+	s.Acoustic, s.Method = "", ""
+	if dir, err = train.Create(filepath.Join(old, "acoustic"), settled{s, 8}); err != nil {
+		t.Fatal(err)
+	}
+	dir.Close()
 	for _, c := range []struct {
 		dir, acoustic, want string
 		budget              time.Duration
 	}{
 		{t.TempDir(), "auto", "narrow", 15 * time.Minute}, {t.TempDir(), "auto", "wide", time.Hour}, {t.TempDir(), "wide", "wide", time.Minute},
-		{begun, "auto", "narrow", time.Hour}, {begun, "wide", "wide", time.Hour},
+		{begun, "auto", "narrow", time.Hour}, {begun, "wide", "narrow", time.Hour}, {old, "auto", "wide", 15 * time.Minute},
 	} {
 		s := Default
 		s.Acoustic, s.Budget = c.acoustic, c.budget

@@ -52,7 +52,7 @@ func (p *predictor) frame(window []float32) {
 	voiced := here[bands+1] + next[bands+1]
 	if p.period = 0; voiced > 0 {
 		log := (here[bands] + next[bands]) / voiced // 0 where unvoiced
-		p.period = min(math.Exp(logPeriod+logPeriodSpread*float64(log)), reach-taps)
+		p.period = max(taps, min(math.Exp(logPeriod+logPeriodSpread*float64(log)), reach-taps))
 	}
 }
 
