@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -168,6 +169,53 @@ func TestBadInput(t *testing.T) {
 		change(&s)
 		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), flag) {
 			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
+
+// TestNoisyCrops holds the pieces of predicting models to their recording taken whole: what is told is of the noisy past, what
+// is to be drawn is clean.
+func TestNoisyCrops(t *testing.T) {
+	s := settings("x", "dense", "1x1")
+	spec := s.spec()
+	x := make([]float32, 40*160)
+	for i := range x {
+		x[i] = float32(0.2*math.Sin(float64(i)*0.06) + 0.05*math.Sin(float64(i)*0.9))
+	}
+	c := newClip(x, spec, 0.1, rand.New(rand.NewPCG(1, 1)))
+	source := newCrops([]*clip{c}, spec, 5, 3, rand.NewPCG(2, 2))
+	source.Next()
+	b, T, B, n := source.batch, 3*160, 5, len(c.pcm)
+	whole := make([]float32, spec.Inputs()*n)
+	spec.Foretell(whole[wavernn.Scalars*n:], n, 1, c.frames, c.past, 0, n)
+	before := int16(0)
+	for i, v := range c.past.Left {
+		coarse, fine := wavernn.Split(before)
+		now, _ := wavernn.Split(c.pcm[i])
+		whole[i], whole[n+i], whole[2*n+i] = wavernn.Scale(coarse), wavernn.Scale(fine), wavernn.Scale(now)
+		before = v
+	}
+	for p := range B {
+		at := -1 // a piece is found by its first row of the future
+		for start := 0; start+T <= n && at < 0; start += 160 {
+			same := true
+			for i := range T {
+				coarse, fine := wavernn.Split(c.pcm[start+i])
+				same = same && b.coarse[i*B+p] == int32(coarse) && b.fine[i*B+p] == int32(fine)
+			}
+			if same {
+				at = start
+			}
+		}
+		if at < 0 {
+			t.Fatalf("piece %d is nowhere in the recording", p)
+		}
+		for row := range spec.Inputs() {
+			for i := range T {
+				if got, want := b.scalars.Data[(row*T+i)*B+p], whole[row*n+at+i]; got != want {
+					t.Fatalf("piece %d from %d, row %d, sample %d: %v, want %v", p, at, row, i, got, want)
+				}
+			}
 		}
 	}
 }

@@ -122,8 +122,8 @@ func (s *Settings) narrow() bool { return s.Acoustic == "narrow" }
 // Shares of the budget, of which the acoustic model's includes what the recordings took. What is understood is its work: a
 // decoder is intelligible after a minute. What is left over is for measuring.
 const (
-	acousticShare = 0.75
-	decoderShare  = 0.18
+	acousticShare = 0.71
+	decoderShare  = 0.17
 	laterShare    = 0.65 // of stages that go on from both
 )
 

@@ -3,6 +3,7 @@ package wavernn
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/seed073b5613/filigree/audio"
@@ -246,5 +247,60 @@ func TestPulses(t *testing.T) {
 		if a, b := past.phase(8000, 100), past.phase(8075, 100); math.Abs(a-math.Round(a)) > 0.04 || math.Abs(b-0.75) > 0.04 {
 			t.Errorf("phases %v and %v, want 0 and 0.75", a, b)
 		}
+	}
+}
+
+// TestShortRecordings takes apart recordings of few samples, with and without frames around.
+func TestShortRecordings(t *testing.T) {
+	for _, around := range []int{0, 2} {
+		s := predicting
+		s.Around = around
+		x, _ := vowel(s, 400)
+		for _, n := range []int{0, 1, 159, 160, 161} {
+			frames := s.Frames(audio.VoiceMel().Of(x), audio.Pitch(x, 16000, s.Hop))
+			left, past := s.Leave(x[:n], frames, 0.02, rand.New(rand.NewPCG(1, 1)))
+			if len(left) != n || len(past.Signal) != n || len(past.Left) != n {
+				t.Errorf("%d samples, %d around: %d, %d and %d", n, around, len(left), len(past.Signal), len(past.Left))
+			}
+			for i, v := range past.Signal {
+				if math.IsNaN(float64(v)) {
+					t.Fatalf("%d samples, %d around: sample %d is not a number", n, around, i)
+				}
+			}
+		}
+	}
+}
+
+// TestVoiced lowers the temperature of voiced samples only: a hot unvoiced frame draws the same.
+func TestVoiced(t *testing.T) {
+	s := predicting
+	m, err := New(s, rand.New(rand.NewPCG(5, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, voiced := vowel(s, 1600)
+	frames := map[bool][]float32{true: voiced, false: s.Frames(audio.VoiceMel().Of(x), nil)}
+	for is, f := range frames {
+		var drawn [2][]int16
+		for i, factor := range []float64{1, 0.3} {
+			session, err := NewSession(m, Options{Seed: 2, Voiced: factor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			window := make([]float32, s.Width())
+			for at := range 5 {
+				s.Stack(window, f, at)
+				session.Frame(window)
+				for range s.Hop {
+					drawn[i] = append(drawn[i], session.Next())
+				}
+			}
+		}
+		if slices.Equal(drawn[0], drawn[1]) == is {
+			t.Errorf("voiced %v: a factor on the temperature changes the samples: %v", is, !is)
+		}
+	}
+	if _, err := NewSession(m, Options{Voiced: math.NaN()}); err == nil {
+		t.Error("a factor that is not a number is taken")
 	}
 }
