@@ -24,7 +24,8 @@ type vocodeCommand struct {
 	File   string `arg:"" help:"The recording: WAV, FLAC, MP3 or Opus, of any rate and any number of channels."`
 	Output string `short:"o" placeholder:"FILE" help:"Write a WAV file, of 16000 samples a second; - writes to standard output. Without it, play."`
 	vocoderFlags
-	JSON bool `help:"Print one JSON object."`
+	Polish int  `placeholder:"N" help:"Fit the copy's spectra to the recording's, and go on with N iterations of Griffin and Lim: 8 do. Nothing is written before the end."`
+	JSON   bool `help:"Print one JSON object."`
 }
 
 // vocoderFlags choose what makes sound of spectra.
@@ -42,6 +43,7 @@ func (vocodeCommand) Help() string {
   filigree vocode recording.flac -o copy.wav
   filigree vocode recording.flac -o copy.wav --model runs/vocoder/model.safetensors
   filigree vocode recording.flac -o copy.wav --model griffin-lim
+  filigree vocode recording.flac -o copy.wav --polish 8
   filigree vocode talk.mp3 --model model.safetensors -o - | aplay
 
 The recording is brought to the level the models were trained at, and its copy back to its own. WaveRNN of
@@ -53,6 +55,9 @@ leaves a file that ends where it came.`
 func (c *vocodeCommand) Validate() error {
 	if !(c.Temperature > 0 && c.Temperature <= 10) {
 		return fmt.Errorf("--temperature %v: must be above 0 and at most 10", c.Temperature)
+	}
+	if c.Polish < 0 || c.Polish > 10000 {
+		return fmt.Errorf("--polish %d: must be from 0 to 10000", c.Polish)
 	}
 	if !(c.Voiced > 0 && c.Voiced <= 10) {
 		return fmt.Errorf("--voiced %v: must be above 0 and at most 10", c.Voiced)
@@ -89,6 +94,9 @@ func (c *vocodeCommand) Run(ctx context.Context, con console) error {
 	made, err := c.vocoderFlags.open(ctx)
 	if err != nil {
 		return err
+	}
+	if c.Polish > 0 {
+		made = &polishedCopier{copier: made, iterations: c.Polish}
 	}
 	out, err := c.sink(con)
 	if err != nil {
@@ -291,15 +299,41 @@ func (c *wholeCopier) push(dst, frame []float32) []float32 {
 }
 
 func (c *wholeCopier) flush(dst []float32) ([]float32, error) {
-	T := len(c.frames) / speech.MelBands
-	logMel := make([]float32, len(c.frames))
+	sound, err := c.make(c.x, spectrum(c.frames))
+	return append(dst, sound...), err
+}
+
+// spectrum turns frames [T, bands] into log mel spectra [bands, T].
+func spectrum(frames []float32) []float32 {
+	T := len(frames) / speech.MelBands
+	logMel := make([]float32, len(frames))
 	for t := range T {
 		for b := range speech.MelBands {
-			logMel[b*T+t] = c.frames[t*speech.MelBands+b]
+			logMel[b*T+t] = frames[t*speech.MelBands+b]
 		}
 	}
-	sound, err := c.make(c.x, logMel)
-	return append(dst, sound...), err
+	return logMel
+}
+
+// polishedCopier fits what another copier makes to the spectra it was made of.
+type polishedCopier struct {
+	copier
+	iterations    int
+	frames, sound []float32
+}
+
+func (c *polishedCopier) push(dst, frame []float32) []float32 {
+	c.frames = append(c.frames, frame...)
+	c.sound = c.copier.push(c.sound, frame)
+	return dst
+}
+
+func (c *polishedCopier) flush(dst []float32) ([]float32, error) {
+	sound, err := c.copier.flush(c.sound)
+	if err != nil {
+		return dst, err
+	}
+	return append(dst, audio.VoiceMel().Polish(sound, spectrum(c.frames), c.iterations)...), nil
 }
 
 // sink returns where the copy goes.
