@@ -200,7 +200,7 @@ func speeds(ctx context.Context) (study.Section, []study.Ordering, error) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	var holds []study.Ordering
 	for _, p := range products {
-		line, rates := []string{fmt.Sprintf("%d, %g %%", p.units, 100*p.sparsity)}, [3]float64{}
+		line, rates := []string{fmt.Sprintf("%d, %.4g %%", p.units, 100*p.sparsity)}, [3]float64{}
 		for i, b := range [3][2]int{{1, 1}, {4, 4}, {16, 1}} {
 			w := make([]float32, p.units*p.units)
 			for g := 0; g < p.units; g += b[0] {
