@@ -30,14 +30,15 @@ var front = sync.OnceValue(audio.VoiceMel)
 
 // predictor foretells samples.
 type predictor struct {
-	spec     Spec
-	filter   []float32 // of the samples before, the last one first
-	period   float64   // in samples; 0 where unvoiced
-	envelope *envelope
+	spec   Spec
+	filter []float32 // of the samples before, the last one first
+	period float64   // in samples; 0 where unvoiced
+	linear *audio.LinearPrediction
+	logMel []float32 // between two frames
 }
 
 func newPredictor(s Spec) *predictor {
-	return &predictor{spec: s, filter: make([]float32, s.Predict), envelope: newEnvelope(s)}
+	return &predictor{spec: s, filter: make([]float32, s.Predict), linear: front().Prediction(s.Predict, s.Emphasis), logMel: make([]float32, s.bands())}
 }
 
 // frame takes the frame that follows, with those around it. Its samples lie between it and the next.
@@ -48,7 +49,10 @@ func (p *predictor) frame(window []float32) {
 	if p.spec.Around > 0 {
 		next = window[(p.spec.Around+1)*n:][:n]
 	}
-	p.envelope.filter(p.filter, here[:bands], next[:bands])
+	for b := range p.logMel {
+		p.logMel[b] = logMean + logDeviation*(here[b]+next[b])/2
+	}
+	p.linear.Filter(p.filter, p.logMel)
 	voiced := here[bands+1] + next[bands+1]
 	if p.period = 0; voiced > 0 {
 		log := (here[bands] + next[bands]) / voiced // 0 where unvoiced
@@ -99,89 +103,5 @@ func (s Spec) Foretell(dst []float32, ld, step int, frames []float32, past Past,
 			p.frame(window)
 		}
 		p.next(dst[i*step:], ld, past, at+i, past.phase(at+i, p.period))
-	}
-}
-
-// bins is the number of frequencies an envelope is looked at.
-const bins = 257
-
-// envelope turns bands into filters.
-type envelope struct {
-	left   []int     // of each frequency, the band below
-	share  []float64 // and how far it is from there to the next
-	area   []float64 // ln of the sum of each band's weights
-	weight []float64 // of each frequency: the power of the emphasis
-	cosine []float64 // [order+1, bins]
-
-	logs, power []float64
-	r, a, b     []float64 // autocorrelation and filters
-}
-
-func newEnvelope(s Spec) *envelope {
-	f := front()
-	e := &envelope{logs: make([]float64, f.Bands), power: make([]float64, bins),
-		r: make([]float64, s.Predict+1), a: make([]float64, s.Predict+1), b: make([]float64, s.Predict+1)}
-	width := len(f.Filters) / f.Bands
-	for m := range f.Bands {
-		sum := 0.0
-		for _, v := range f.Filters[m*width : (m+1)*width] {
-			sum += float64(v)
-		}
-		e.area = append(e.area, math.Log(sum))
-	}
-	top := audio.HTK.Mel(float64(f.Rate) / 2)
-	for k := range bins {
-		w := math.Pi * float64(k) / (bins - 1)
-		place := audio.HTK.Mel(w/(2*math.Pi)*float64(f.Rate))/top*float64(f.Bands+1) - 1 // in bands
-		place = max(0, min(place, float64(f.Bands-1)))
-		left := min(int(place), f.Bands-2)
-		e.left, e.share = append(e.left, left), append(e.share, place-float64(left))
-		e.weight = append(e.weight, 1-2*s.Emphasis*math.Cos(w)+s.Emphasis*s.Emphasis)
-	}
-	const smear = 40.0 // Hz: peaks are at least so wide
-	for i := range s.Predict + 1 {
-		lag := 2 * math.Pi * smear / float64(f.Rate) * float64(i)
-		for k := range bins {
-			e.cosine = append(e.cosine, math.Cos(math.Pi*float64(k*i)/(bins-1))*math.Exp(-lag*lag/2))
-		}
-	}
-	return e
-}
-
-// filter finds the filter that leaves least of a sound whose spectrum lies between two frames of normalised bands: the
-// autocorrelation of its envelope, and Levinson's recursion.
-func (e *envelope) filter(dst, here, next []float32) {
-	for m := range e.logs {
-		e.logs[m] = logMean + logDeviation*float64(here[m]+next[m])/2 - e.area[m]
-	}
-	for k := range e.power {
-		l, share := e.left[k], e.share[k]
-		e.power[k] = e.weight[k] * math.Exp(2*(e.logs[l]*(1-share)+e.logs[l+1]*share))
-	}
-	for i := range e.r {
-		sum := 0.0
-		for k, c := range e.cosine[i*bins : (i+1)*bins] {
-			sum += c * e.power[k]
-		}
-		e.r[i] = sum
-	}
-	e.r[0] *= 1 + 1e-4 // a floor of noise, 40 dB below
-	clear(e.a)
-	e.a[0] = 1
-	rest := e.r[0]
-	for i := 1; i < len(e.a); i++ {
-		sum := 0.0
-		for j := range i {
-			sum += e.a[j] * e.r[i-j]
-		}
-		k := -sum / rest
-		copy(e.b, e.a)
-		for j := 1; j <= i; j++ {
-			e.a[j] = e.b[j] + k*e.b[i-j]
-		}
-		rest *= 1 - k*k
-	}
-	for i := range dst {
-		dst[i] = float32(-e.a[i+1])
 	}
 }
