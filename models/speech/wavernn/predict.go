@@ -22,8 +22,8 @@ const (
 	logPeriod, logPeriodSpread = 4.4, 0.35 // of a speaking voice: e^4.4 = 81 samples
 )
 
-// PredictingFeatures is the number of values of the frames of models that predict.
-var PredictingFeatures = audio.VoiceMel().Bands + pitchRows
+// PredictingFeatures is the number of values of the frames of models that predict: the bands of [audio.VoiceMel], and pitch.
+const PredictingFeatures = 80 + pitchRows
 
 // front is the front end whose bands prediction reads.
 var front = sync.OnceValue(audio.VoiceMel)

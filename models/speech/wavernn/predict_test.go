@@ -45,6 +45,12 @@ func vowel(s Spec, n int) (x, frames []float32) {
 	return x, s.Frames(mel.Of(x), hz)
 }
 
+func TestPredictingFeatures(t *testing.T) {
+	if want := audio.VoiceMel().Bands + pitchRows; PredictingFeatures != want {
+		t.Errorf("%d features, the front end has %d", PredictingFeatures, want)
+	}
+}
+
 func power(x []float32) (sum float64) {
 	for _, v := range x {
 		sum += float64(v) * float64(v)
