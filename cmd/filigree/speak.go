@@ -27,7 +27,8 @@ type speakCommand struct {
 	File    string   `placeholder:"FILE" help:"Say what stands in this text file."`
 	Output  string   `short:"o" placeholder:"FILE" help:"Write a WAV file; - writes to standard output. Without it, play."`
 	Voice   string   `placeholder:"FILE" help:"Voice to speak with; without it, the one that comes with the program."`
-	Vocoder string   `placeholder:"FILE" help:"WaveRNN from filigree train vocoder, in place of the voice's own decoder."`
+	Vocoder string   `placeholder:"FILE" help:"WaveRNN from filigree train vocoder, or wavernn for the one that comes with the program, in place of the voice's own decoder."`
+	Polish  int      `default:"8" help:"Fit what a vocoder makes to the voice's spectra, and go on with so many iterations of Griffin and Lim; 0 for not."`
 	Speed   float64  `default:"1" help:"1.5 speaks half as fast again."`
 	Seed    uint64   `default:"1" help:"Seed of the noise in the voice."`
 	Timings string   `placeholder:"FILE" help:"Write when each word and phoneme is spoken, as JSON, a line a sentence."`
@@ -46,7 +47,7 @@ func (speakCommand) Help() string {
   filigree speak '<speak>Wait <break time="1s"/> <prosody rate="slow">and see.</prosody></speak>'
   fortune | filigree speak - -o - | aplay
   filigree speak --voice runs/cathy/voice.safetensors "Good morning."
-  filigree speak --vocoder runs/vocoder/model.safetensors "Good morning."`
+  filigree speak --vocoder wavernn "Good morning."`
 }
 
 // Validate checks the flags.
@@ -58,6 +59,8 @@ func (c *speakCommand) Validate() error {
 		return errors.New("nothing to say: give a text, - for standard input, or --file")
 	case len(c.Text) > 0 && c.File != "":
 		return errors.New("--file: the text is given already")
+	case c.Polish < 0 || c.Polish > 10000:
+		return fmt.Errorf("--polish %d: must be from 0 to 10000", c.Polish)
 	case c.Threads < 0:
 		return fmt.Errorf("--threads %d: must not be negative", c.Threads)
 	}
@@ -260,11 +263,15 @@ func (c *speakCommand) speak(ctx context.Context, con console, voice speaker, in
 		if _, ok := voice.(*speech.Voice); !ok {
 			return fmt.Errorf("speak: --vocoder %s: %s makes no spectra that a vocoder could take", c.Vocoder, c.Voice)
 		}
-		made, err := (&vocoderFlags{Model: c.Vocoder, Weights: "f32", Temperature: 1, Seed: c.Seed}).vocoder()
+		made, err := (&vocoderFlags{Model: c.Vocoder, Weights: "f32", Temperature: 1, Voiced: 0.8, Seed: c.Seed}).vocoder()
 		if err != nil {
 			return err
 		}
-		options.Decode = made.Decode
+		front := audio.VoiceMel()
+		options.Decode = func(logMel, hz []float32) []float32 { return front.Polish(made.Decode(logMel, hz), logMel, c.Polish) }
+		if c.Polish == 0 {
+			options.Decode = made.Decode
+		}
 	}
 	if c.Timings == "" {
 		return c.sentences(ctx, con, voice, in, out, report, options, func(spokenTimes) error { return nil })

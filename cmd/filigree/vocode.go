@@ -30,10 +30,10 @@ type vocodeCommand struct {
 
 // vocoderFlags choose what makes sound of spectra.
 type vocoderFlags struct {
-	Model       string  `default:"voice" placeholder:"FILE" help:"WaveRNN from filigree train vocoder; griffin-lim for 32 fast iterations of Griffin and Lim; voice for the decoder of the voice that comes with the program."`
+	Model       string  `default:"voice" placeholder:"FILE" help:"WaveRNN from filigree train vocoder, or wavernn for the one that comes with the program; griffin-lim for 32 fast iterations of Griffin and Lim; voice for the decoder of the voice that comes with the program."`
 	Weights     string  `default:"f32" enum:"f32,bf16,int8" help:"How WaveRNN stores its weights: f32, bf16 or int8."`
 	Temperature float64 `default:"1" help:"Of WaveRNN's draws: below 1 there is less noise."`
-	Voiced      float64 `default:"1" help:"Factor on the temperature where the voice has a pitch, for WaveRNN with prediction."`
+	Voiced      float64 `default:"0.8" help:"Factor on the temperature where the voice has a pitch, for WaveRNN with prediction."`
 	Seed        uint64  `default:"1" help:"Seed of the draws, or of the first phases."`
 }
 
@@ -43,7 +43,7 @@ func (vocodeCommand) Help() string {
   filigree vocode recording.flac -o copy.wav
   filigree vocode recording.flac -o copy.wav --model runs/vocoder/model.safetensors
   filigree vocode recording.flac -o copy.wav --model griffin-lim
-  filigree vocode recording.flac -o copy.wav --polish 8
+  filigree vocode recording.flac -o copy.wav --model wavernn --polish 8
   filigree vocode talk.mp3 --model model.safetensors -o - | aplay
 
 The recording is brought to the level the models were trained at, and its copy back to its own. WaveRNN of
@@ -230,7 +230,11 @@ func (v *vocoderFlags) vocoder() (*wavernn.Vocoder, error) {
 
 // wavernn opens a model, and says how it is sampled.
 func (v *vocoderFlags) wavernn() (*wavernn.Model, wavernn.Options, error) {
-	m, err := wavernn.Open(v.Model)
+	open := func() (*wavernn.Model, error) { return wavernn.Open(v.Model) }
+	if v.Model == "wavernn" {
+		open = wavernn.Default
+	}
+	m, err := open()
 	if err != nil {
 		return nil, wavernn.Options{}, err
 	}

@@ -179,8 +179,8 @@ func (s stopping) Write(x []float32) error {
 // TestSpeakVocoder speaks through WaveRNN: as long as the voice's own decoder makes it, but other sound.
 func TestSpeakVocoder(t *testing.T) {
 	dir := t.TempDir()
-	var lengths [3]int
-	for i, args := range [][]string{nil, {"--vocoder", smallVocoder(t, speech.MelBands, 0)}, {"--vocoder", smallVocoder(t, wavernn.PredictingFeatures, 0)}} {
+	var lengths [4]int
+	for i, args := range [][]string{nil, {"--vocoder", smallVocoder(t, speech.MelBands, 0)}, {"--vocoder", smallVocoder(t, wavernn.PredictingFeatures, 0)}, {"--vocoder", "wavernn"}} {
 		path := filepath.Join(dir, "x.wav")
 		var out, warn bytes.Buffer
 		if code := run(context.Background(), append([]string{"speak", "Tea.", "-o", path}, args...), console{&out, &warn}); code != 0 {
@@ -192,7 +192,7 @@ func TestSpeakVocoder(t *testing.T) {
 		}
 		lengths[i] = s.Len()
 	}
-	if lengths[0] == 0 || lengths != [3]int{lengths[0], lengths[0], lengths[0]} {
+	if lengths[0] == 0 || lengths != [4]int{lengths[0], lengths[0], lengths[0], lengths[0]} {
 		t.Errorf("%v samples, by the voice's decoder and by vocoders", lengths)
 	}
 }
