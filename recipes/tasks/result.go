@@ -84,6 +84,8 @@ func command(c config) string {
 		case name == "seed":
 			text += fmt.Sprintf(" --seed %v", v)
 		case v == usual.Field(i).Interface():
+		case (name == "ticket" || name == "init") && filepath.IsAbs(fmt.Sprint(v)): // where it lies is nobody else's
+			text += fmt.Sprintf(" %s %s", flag, filepath.Join(filepath.Base(filepath.Dir(fmt.Sprint(v))), filepath.Base(fmt.Sprint(v))))
 		case v == true:
 			text += " " + flag
 		case v == false:

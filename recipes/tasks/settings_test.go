@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -68,7 +69,8 @@ func TestCommand(t *testing.T) {
 	}
 	s := task.Default
 	s.Method, s.Sparsity, s.DropFraction, s.Nesterov = "static", 0.98, 0.5, !s.Nesterov
-	want := "filigree train mnist --data DIR --method static --sparsity 0.98 --drop-fraction 0.5 --no-nesterov --seed 1"
+	s.Ticket = filepath.Join(t.TempDir(), "mnist", "magnitude-98-1")
+	want := "filigree train mnist --data DIR --method static --sparsity 0.98 --drop-fraction 0.5 --ticket mnist/magnitude-98-1 --no-nesterov --seed 1"
 	if got := command(config{"mnist", s}); got != want {
 		t.Errorf("command is\n%s, want\n%s", got, want)
 	}
