@@ -160,7 +160,7 @@ func (c *vocodeCommand) copy(ctx context.Context, con console, level soundLevel,
 		mel.Push(x, use)
 		if time.Since(shown) > 2*time.Second && !c.JSON {
 			shown = time.Now()
-			fmt.Fprintf(con.err, "%.0f of %.0f s\n", r.SecondsAudio, level.seconds)
+			fmt.Fprintf(con.err, "%.0f of %.0f s\n", float64(total)/speech.SampleRate, level.seconds)
 		}
 		return write()
 	})
