@@ -24,7 +24,7 @@ func Study(budget time.Duration) *study.Study {
 	}
 	mnist(s, clamp(12*size, 3, 40), []float64{0.9, 0.95, 0.98})
 	if size >= 0.9 {
-		cifar(s, clamp(6*size, 4, 80))
+		cifar(s, clamp(8*size, 4, 80))
 	}
 	translate(s, size)
 	return s
@@ -130,16 +130,16 @@ func mnist(s *study.Study, epochs int, sparsities []float64) {
 }
 
 func cifar(s *study.Study, epochs int) {
-	const images = 10_000
+	const images, batch = 10_000, 32
 	base := func(t *tasks.Settings) {
-		t.Epochs, t.Images, t.Depth, t.Width, t.WarmUp = epochs, images, 10, 1, 50
-		t.Every, t.Distribution = 10, "uniform"
+		t.Epochs, t.Images, t.Batch, t.Depth, t.Width, t.WarmUp = epochs, images, batch, 10, 1, 200
+		t.Every, t.Distribution = 50, "uniform"
 	}
 	paper := map[string]string{"Dense": "76.7", "Magnitude, 90 %": "73.9", "Variational, 90 %": "73.8", "Random, 90 %": "65.0", "Lottery, 90 %": "67.4", "Scratch-E, 90 %": "67.3", "Scratch-B, 90 %": "69.0"}
 	without := append(append([]variant{}, variants[:2]...), variants[3:]...)
 	s.Groups = append(s.Groups, group(study.Group{Key: "cifar10", Title: "WRN-10-1 on CIFAR-10", Task: "cifar10",
-		Note: fmt.Sprintf("%d epochs of %d images; beside it the paper's ResNet-50 on ImageNet. L0 is left out: the paper found no setting at which it trained there.", epochs, images)},
-		without, []float64{0.9}, 45*float64(epochs), base, paper))
+		Note: fmt.Sprintf("%d epochs of %d images in batches of %d; beside it the paper's ResNet-50 on ImageNet. L0 is left out: the paper found no setting at which it trained there.", epochs, images, batch)},
+		without, []float64{0.9}, 13*float64(epochs), base, paper))
 	s.Claims = append(s.Claims, claims("cifar10", 0.9, "Magnitude", "Variational", "Random", "Lottery", "Scratch-E", "Scratch-B")...)
 }
 
@@ -159,7 +159,7 @@ var paperBLEU = map[string]string{
 func translate(s *study.Study, size float64) {
 	steps, width, vocabulary, batch := clamp(1500*size, 400, 20_000), 1.0, 4000, 64
 	if size < 2 {
-		steps, width, vocabulary, batch = clamp(1200*size, 400, 2500), 0.5, 2000, 32
+		steps, width, vocabulary, batch = clamp(3000*size, 400, 5000), 0.5, 2000, 32
 	}
 	base := func(t *tasks.Settings) {
 		t.Steps, t.Width, t.Vocabulary, t.Batch = steps, width, vocabulary, batch
@@ -171,7 +171,7 @@ func translate(s *study.Study, size float64) {
 	g := study.Group{Key: "translate", Title: "A small Transformer on Multi30k", Task: "translate",
 		Note: fmt.Sprintf("Two layers of %.0f features, a vocabulary of %d, %d steps of %d pairs; beside it the paper's Transformer base on WMT14, 500,000 steps.",
 			128*width, vocabulary, steps, batch)}
-	cost := 0.25 * width * float64(batch) / 64 * float64(steps)
+	cost := 0.1 * width * float64(batch) / 64 * float64(steps)
 	g = group(g, variants[:4], []float64{0.8}, cost, base, paperBLEU)
 	s.Groups = append(s.Groups, group(g, variants, []float64{0.9}, cost, base, paperBLEU))
 	s.Claims = append(s.Claims, claims("translate", 0.8, "Magnitude", "Variational", "L0", "Random")...)
