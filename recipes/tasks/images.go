@@ -75,6 +75,7 @@ func openImages(c config) (*dataset, error) {
 			}
 			return s, err
 		},
+		tests: tree.Test.Len(),
 	}, nil
 }
 

@@ -71,9 +71,17 @@ func tinyImages(t *testing.T, dir string) Settings {
 func TestImages(t *testing.T) {
 	dir := colourTree(t, 12, 5)
 	s := tinyImages(t, dir)
-	result, err := Run(context.Background(), "images", s, IO{Dir: filepath.Join(t.TempDir(), "run")})
+	scored := 0
+	result, err := Run(context.Background(), "images", s, IO{Dir: filepath.Join(t.TempDir(), "run"), Report: func(e train.Event) {
+		if e.Kind == train.Evaluated {
+			scored++
+		}
+	}})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if scored != 4 { // of 15 images after every two epochs of 32, and at the end
+		t.Errorf("scored %d times", scored)
 	}
 	if result.TestAccuracy < 0.8 || result.TestSamples != 15 {
 		t.Errorf("accuracy %v on %d images", result.TestAccuracy, result.TestSamples)

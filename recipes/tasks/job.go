@@ -47,6 +47,10 @@ type job struct {
 	learner *online.Learner // in the place of the recurrent layer; nil for none
 }
 
+// testPace is how many samples a training sees, for each one of the test set, before it is
+// scored again: a large test set beside a few training samples would take most of the time.
+const testPace = 5
+
 // newJob builds the network, the method, the optimizer and the loop.
 func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	task, err := Find(c.Task)
@@ -65,6 +69,7 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	ps := nn.Params(j.net.Layer)
 	source, perEpoch := set.batches(rand.NewPCG(c.Seed, streamData))
 	perEpoch *= c.updatesPerSequence()
+	samples := max(1, perEpoch*c.whole().Batch)
 	j.steps = c.Steps
 	if j.steps == 0 {
 		j.steps = c.Epochs * perEpoch
@@ -79,7 +84,7 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	j.loop = &train.Loop{
 		Net: j.net.Layer, Loss: loss, Data: source, Clip: c.Clip, Steps: j.steps,
 		Random:   rand.NewPCG(c.Seed, streamTopology),
-		Evaluate: j.evaluate, EvalEvery: perEpoch, Dir: dir,
+		Evaluate: j.evaluate, EvalEvery: perEpoch * max(1, testPace*set.tests/samples), Dir: dir,
 		SaveEvery: perEpoch, SaveAfter: time.Duration(c.SaveSeconds * float64(time.Second)),
 		Best: j.saveModel, Share: set.share,
 	}
@@ -96,7 +101,7 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	if err := j.learnOnline(); err != nil {
 		return nil, err
 	}
-	return j, j.sparsify(ps, perEpoch*c.whole().Batch)
+	return j, j.sparsify(ps, samples)
 }
 
 // startFrom gives a network the weights of a trained model of the same shape.

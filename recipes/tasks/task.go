@@ -57,6 +57,7 @@ type dataset struct {
 	batches  func(pcg *rand.PCG) (source train.Source, perEpoch int)     // training data
 	loss     func(t *grad.Tape, out *grad.Var, labels []int32) *grad.Var // nil: cross entropy, smoothed as set
 	evaluate func(ctx context.Context, net *model) (train.Scores, error) // on the test set
+	tests    int                                                         // samples of the test set, if scoring them takes long beside an epoch
 	show     func(ctx context.Context, w io.Writer, net *model) error    // a taste of the trained network; may be nil
 
 	// share returns a process's part of a batch and how much it counts; nil for its columns.

@@ -134,6 +134,7 @@ func images(c config, set *data.ImageSet, o data.Options, spec vision.Spec) (*da
 		evaluate: func(ctx context.Context, net *model) (train.Scores, error) {
 			return train.Evaluate(ctx, net, set.Test.InOrder(data.Options{Size: evalBatch, Flat: o.Flat}))
 		},
+		tests: set.Test.Len(),
 	}, nil
 }
 
