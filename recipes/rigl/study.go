@@ -23,7 +23,7 @@ func Study(budget time.Duration) *study.Study {
 	if size >= 4 {
 		s.Seeds = 5
 	}
-	mnist(s, clamp(20*size, 3, 60), []float64{0.98, 0.99})
+	mnist(s, clamp(10*size, 3, 60), []float64{0.98, 0.99})
 	sparsities := []float64{0.9}
 	if size >= 0.9 {
 		sparsities = []float64{0.8, 0.9, 0.95}

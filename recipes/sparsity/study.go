@@ -22,8 +22,8 @@ func Study(budget time.Duration) *study.Study {
 	if size >= 4 {
 		s.Seeds = 5
 	}
-	mnist(s, clamp(12*size, 3, 40), []float64{0.9, 0.95, 0.98})
-	if size >= 0.9 {
+	mnist(s, clamp(6*size, 3, 40), []float64{0.9, 0.95, 0.98})
+	if size >= 1.5 {
 		cifar(s, clamp(8*size, 4, 80))
 	}
 	translate(s, size)
