@@ -49,4 +49,18 @@ func Layers(ps []*nn.Param, macs map[string]int64) []Layer {
 	return out
 }
 
+// Others is the row of what a network has beside its prunable weights: biases, norms,
+// embeddings and filters that stay dense. It multiplies by those that layers count uses of.
+func Others(ps []*nn.Param) Layer {
+	l := Layer{Name: "others", Density: 1, Execution: "dense"}
+	for _, p := range ps {
+		if !p.Prunable {
+			l.Weights += p.Size()
+			l.DenseMACs += int64(p.Size()) * int64(p.Uses)
+		}
+	}
+	l.Nonzeros, l.MACs, l.Bytes = l.Weights, l.DenseMACs, 4*l.Weights
+	return l
+}
+
 func blockName(R int) string { return map[int]string{1: "1x1", 2: "2x1", 4: "4x1", 16: "16x1"}[R] }

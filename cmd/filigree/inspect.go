@@ -39,13 +39,15 @@ type inspection struct {
 	Architecture string        `json:"architecture"`
 	Task         string        `json:"task"`
 	Method       string        `json:"method"`
-	Weights      int           `json:"weights"`
-	Nonzeros     int           `json:"nonzeros"`
+	Parameters   int           `json:"parameters"` // if all weights existed
+	Weights      int           `json:"weights"`    // prunable ones, if all existed
+	Nonzeros     int           `json:"nonzeros"`   // of them
 	Sparsity     float64       `json:"sparsity"`
-	MACs         int64         `json:"macs"`
+	MACs         int64         `json:"macs"` // a sample, of all layers
 	DenseMACs    int64         `json:"dense_macs"`
 	Bytes        int           `json:"bytes"`
 	Layers       []train.Layer `json:"layers"`
+	Others       train.Layer   `json:"others"` // never pruned
 }
 
 // Run shows a model.
@@ -74,7 +76,7 @@ func (c *inspectCommand) print(io console, v inspection, what string) error {
 	}
 	fmt.Fprintf(io.out, "%s: %s\n\n", show(v.Model), what)
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	printLayers(w, v.Layers)
+	printLayers(w, v.Layers, v.Others)
 	return w.Flush()
 }
 
@@ -117,20 +119,22 @@ func inspectSpeech(path string) (*inspection, error) {
 	for _, p := range ps {
 		p.Prunable = p.Prunable || len(p.Shape) > 1 // all matrices are of interest
 	}
-	v := inspection{Model: path, Architecture: arch, Task: "speech", Layers: train.Layers(ps, nil)}
+	v := inspection{Model: path, Architecture: arch, Task: "speech", Layers: train.Layers(ps, nil), Others: train.Others(ps)}
 	v.sum()
 	return &v, nil
 }
 
 // inspect sums a model up.
 func inspect(m *tasks.Model) inspection {
-	v := inspection{Model: m.Path, Architecture: m.Arch, Task: m.Task, Method: m.Settings.Method, Layers: m.Layers}
+	v := inspection{Model: m.Path, Architecture: m.Arch, Task: m.Task, Method: m.Settings.Method, Layers: m.Layers, Others: m.Others}
 	v.sum()
 	return v
 }
 
 func (v *inspection) sum() {
+	v.Parameters, v.MACs, v.DenseMACs, v.Bytes = v.Others.Weights, v.Others.MACs, v.Others.DenseMACs, v.Others.Bytes
 	for _, l := range v.Layers {
+		v.Parameters += l.Weights
 		v.Weights += l.Weights
 		v.Nonzeros += l.Nonzeros
 		v.MACs += l.MACs

@@ -8,8 +8,9 @@ import (
 	"github.com/seed073b5613/filigree/train"
 )
 
-// printLayers prints the table of a network's weights, tab-separated.
-func printLayers(w io.Writer, layers []train.Layer) {
+// printLayers prints the table of a network's weights, tab-separated: a row for each that can
+// be pruned, their sum, what else there is (biases, norms, embeddings), and all.
+func printLayers(w io.Writer, layers []train.Layer, others train.Layer) {
 	fmt.Fprintln(w, "layer\tshape\tweights\tnon-zero\tdensity\truns\tbreak-even\tMACs\tbytes\t")
 	var sum train.Layer
 	for _, l := range layers {
@@ -29,7 +30,10 @@ func printLayers(w io.Writer, layers []train.Layer) {
 		sum.Bytes += l.Bytes
 	}
 	density := float64(sum.Nonzeros) / float64(max(sum.Weights, 1))
-	fmt.Fprintf(w, "all\t\t%d\t%d\t%.2f %%\t\t\t%d\t%s\t\n", sum.Weights, sum.Nonzeros, 100*density, sum.MACs, byteCount(int64(sum.Bytes)))
+	fmt.Fprintf(w, "prunable\t\t%d\t%d\t%.2f %%\t\t\t%d\t%s\t\n", sum.Weights, sum.Nonzeros, 100*density, sum.MACs, byteCount(int64(sum.Bytes)))
+	fmt.Fprintf(w, "others\t\t%d\t%d\t\t%s\t\t%d\t%s\t\n", others.Weights, others.Nonzeros, others.Execution, others.MACs, byteCount(int64(others.Bytes)))
+	fmt.Fprintf(w, "all\t\t%d\t%d\t\t\t\t%d\t%s\t\n", sum.Weights+others.Weights, sum.Nonzeros+others.Nonzeros,
+		sum.MACs+others.MACs, byteCount(int64(sum.Bytes+others.Bytes)))
 }
 
 func shapeText(shape []int) string {

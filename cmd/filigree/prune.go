@@ -98,7 +98,7 @@ func (c *pruneCommand) Run(ctx context.Context, io console) error {
 		return printJSON(io.out, v)
 	}
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	printLayers(w, m.Layers)
+	printLayers(w, m.Layers, m.Others)
 	if err := w.Flush(); err != nil {
 		return err
 	}

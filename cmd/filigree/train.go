@@ -214,7 +214,7 @@ func finish(io console, bar *progress, result tasks.Result, err error, asJSON bo
 		return printJSON(io.out, result)
 	}
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	printLayers(w, result.Layers)
+	printLayers(w, result.Layers, result.Others)
 	if err := w.Flush(); err != nil {
 		return err
 	}

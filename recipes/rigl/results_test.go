@@ -108,8 +108,8 @@ func TestReports(t *testing.T) {
 		study   *study.Study
 		results string
 	}{
-		"../../docs/rigl":     {Study(time.Hour), "results/1h"},
-		"../../docs/sparsity": {sparsity.Study(time.Hour), "../sparsity/results/1h"},
+		"../../docs/rigl":     {Study(2 * time.Hour), "results/2h"},
+		"../../docs/sparsity": {sparsity.Study(2 * time.Hour), "../sparsity/results/2h"},
 		"../../docs/snap":     {snap.Study(25 * time.Minute), "../snap/results/25m"},
 	} {
 		if _, err := os.Stat(c.results); err != nil {

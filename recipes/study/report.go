@@ -269,13 +269,14 @@ func byTime(g *Group, rs []row, m tasks.Metric) chart.Chart {
 
 // work returns the FLOPs of a training in multiples of those of the group's dense one.
 func (e *Entry) work(r tasks.Result, rs []row) float64 {
-	return r.TrainFLOPsRatio * e.Settings.Multiplier * size(r, rs)
+	return r.TrainFLOPsRatio * size(r, rs)
 }
 
 // size returns the cost of a network, were it dense, in multiples of that of the group's
 // series "Dense".
 func size(r tasks.Result, rs []row) float64 {
-	macs := func(r tasks.Result) (sum float64) {
+	macs := func(r tasks.Result) float64 {
+		sum := float64(r.Others.DenseMACs)
 		for _, l := range r.Layers {
 			sum += float64(l.DenseMACs)
 		}

@@ -145,9 +145,9 @@ func (j *job) evaluate(ctx context.Context) (train.Scores, error) {
 	return s, err
 }
 
-// layersOf lists the prunable weights of a network. It runs one sample through it
-// to count what each weight multiplies.
-func layersOf(net *model) []train.Layer {
+// layersOf lists the prunable weights of a network, and what else it has. It runs one
+// sample through it to count what each weight multiplies.
+func layersOf(net *model) (layers []train.Layer, others train.Layer) {
 	net.Forward(nil, &grad.Var{Value: net.sample})
 	ps := nn.Params(net.Layer)
 	macs := map[string]int64{}
@@ -156,7 +156,7 @@ func layersOf(net *model) []train.Layer {
 			macs[p.Name] = int64(p.Size()) * int64(p.Uses)
 		}
 	}
-	return train.Layers(ps, macs)
+	return train.Layers(ps, macs), train.Others(ps)
 }
 
 // summary describes the run in one line.

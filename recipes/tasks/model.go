@@ -42,6 +42,7 @@ type Model struct {
 	Arch     string
 	Net      nn.Layer
 	Layers   []train.Layer
+	Others   train.Layer // what is never pruned
 
 	model *model
 }
@@ -108,7 +109,9 @@ func openFile(path string) (*Model, error) {
 		return nil, err
 	}
 	c.Data = task.Default.Data
-	return &Model{Path: path, Task: c.Task, Settings: c.Settings, Arch: net.Arch, Net: net.Layer, Layers: layersOf(net), model: net}, nil
+	m := &Model{Path: path, Task: c.Task, Settings: c.Settings, Arch: net.Arch, Net: net.Layer, model: net}
+	m.Layers, m.Others = layersOf(net)
+	return m, nil
 }
 
 // Metrics are the figures of tasks that are not scored by accuracy.

@@ -63,7 +63,8 @@ func Prune(path, out string, s Settings) (*Model, error) {
 	if err := m.model.save(out, map[string]string{keySettings: string(text)}); err != nil {
 		return nil, err
 	}
-	m.Path, m.Settings, m.Layers = out, c.Settings, layersOf(m.model)
+	m.Path, m.Settings = out, c.Settings
+	m.Layers, m.Others = layersOf(m.model)
 	return m, nil
 }
 

@@ -19,12 +19,12 @@ type Result struct {
 	Metrics
 	TestLoss        float64 `json:"test_loss"`
 	TestSamples     int     `json:"test_samples"`
-	Best            float64 `json:"best"`     // best of the task's metric in the run, on the same data
-	Sparsity        float64 `json:"sparsity"` // realised share of zeros in the prunable weights
-	Nonzeros        int     `json:"nonzeros"` // prunable weights that exist
-	Weights         int     `json:"weights"`  // prunable weights if all existed
-	TrainFLOPsRatio float64 `json:"train_flops_ratio"`
-	TestFLOPsRatio  float64 `json:"test_flops_ratio"`
+	Best            float64 `json:"best"`               // best of the task's metric in the run, on the same data
+	Sparsity        float64 `json:"sparsity"`           // realised share of zeros in the prunable weights
+	Nonzeros        int     `json:"nonzeros"`           // prunable weights that exist
+	Weights         int     `json:"weights"`            // prunable weights if all existed
+	TrainFLOPsRatio float64 `json:"train_flops_ratio"`  // multiplications of the training, in those of a dense one of 1x the steps
+	TestFLOPsRatio  float64 `json:"test_flops_ratio"`   // of the trained network, in those of a dense one
 	Explored        float64 `json:"explored,omitempty"` // share of the weights that have existed at some step
 	Steps           int     `json:"steps"`
 	Updates         int     `json:"updates"` // changes of the topology
@@ -35,6 +35,7 @@ type Result struct {
 	Plot            string  `json:"plot,omitempty"`
 
 	Layers []train.Layer `json:"layers"`
+	Others train.Layer   `json:"others"` // what is never pruned
 	Online *OnlineCost   `json:"online,omitempty"`
 
 	Warning string    `json:"warning,omitempty"` // what was wrong with the data, as far as the run's last leg saw it

@@ -232,12 +232,12 @@ func findTicket(ctx context.Context, dir *train.Dir, c *config, out IO) error {
 
 // result sums up a finished run.
 func (j *job) result(o train.Outcome) Result {
-	layers := layersOf(j.net)
+	layers, others := layersOf(j.net)
 	r := Result{
 		Task: j.config.Task, Method: j.config.Method, Seed: j.config.Seed,
 		TestAccuracy: o.Accuracy, Metrics: j.task.metrics(o.Scores), TestLoss: o.Loss, TestSamples: o.Count, Best: j.task.best(o.Best),
 		Steps: o.Steps, Updates: o.Updates, StepMS: o.StepMS, Seconds: o.Seconds,
-		Run: j.dir.Path, Model: j.dir.Model(), Plot: j.dir.Plot(), Layers: layers, Online: j.costs(),
+		Run: j.dir.Path, Model: j.dir.Model(), Plot: j.dir.Plot(), Layers: layers, Others: others, Online: j.costs(),
 		Warning: j.data.warnings(), Command: command(j.config), Machine: train.Environment(),
 	}
 	for _, l := range layers {
@@ -245,7 +245,7 @@ func (j *job) result(o train.Outcome) Result {
 		r.Nonzeros += l.Nonzeros
 	}
 	r.Sparsity = 1 - float64(r.Nonzeros)/float64(r.Weights)
-	r.TrainFLOPsRatio, r.TestFLOPsRatio = j.work(layers)
+	r.TrainFLOPsRatio, r.TestFLOPsRatio = j.work(layers, others)
 	if e, ok := j.method.(interface {
 		Explored(ws []prune.Weight) float64
 	}); ok {

@@ -98,6 +98,10 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 		return fmt.Errorf("tasks: no method %q", s.Method)
 	}
 	j.loop.Prune, j.loop.Weights = j.method, prune.Weights(ps)
+	if s.Method == "variational" || s.Method == "l0" { // they rank what they are given
+		keep := keeper(s.Keep)
+		j.loop.Weights = slices.DeleteFunc(j.loop.Weights, func(w prune.Weight) bool { return keep(w.Name) })
+	}
 	return nil
 }
 
@@ -167,8 +171,16 @@ func distributionOf(s Settings) (prune.Distribution, error) {
 	if s.Keep == "" {
 		return d, nil
 	}
-	keep := nn.Match(strings.Split(s.Keep, ",")...)
+	keep := keeper(s.Keep)
 	return prune.Pin(d, func(name string) (float64, bool) { return 0, keep(name) }), nil
+}
+
+// keeper tells which layers stay dense.
+func keeper(names string) func(layer string) bool {
+	if names == "" {
+		return func(string) bool { return false }
+	}
+	return nn.Match(strings.Split(names, ",")...)
 }
 
 // checkSparsity reports a sparsity that cannot be had, as every layer keeps a block at
@@ -177,10 +189,7 @@ func checkSparsity(s Settings, ps []*nn.Param, R int) error {
 	if slices.Contains([]string{"dense", "lottery", "scratch"}, s.Method) {
 		return nil // their topology is given
 	}
-	keep := func(string) bool { return false }
-	if s.Keep != "" {
-		keep = nn.Match(strings.Split(s.Keep, ",")...)
-	}
+	keep := keeper(s.Keep)
 	all, least, layers := 0, 0, 0
 	for _, p := range ps {
 		if p.Prunable && !keep(p.Name) {
@@ -228,10 +237,10 @@ func dropOf(s Settings, until int) prune.DropSchedule {
 }
 
 // work returns the multiplications of the training and of the trained network as
-// shares of the dense network's.
-func (j *job) work(layers []train.Layer) (training, test float64) {
-	rows := make([]prune.Layer, len(layers))
-	for i, l := range layers {
+// shares of the dense network's, trained for as many steps as a multiplier of 1 takes.
+func (j *job) work(layers []train.Layer, others train.Layer) (training, test float64) {
+	rows := make([]prune.Layer, len(layers)+1)
+	for i, l := range append(slices.Clip(layers), others) {
 		rows[i] = prune.Layer{Name: l.Name, MACs: float64(l.DenseMACs), Density: l.Density}
 	}
 	lean, dense := prune.Forward(rows)
@@ -239,7 +248,7 @@ func (j *job) work(layers []train.Layer) (training, test float64) {
 	if c, ok := j.method.(prune.Coster); ok {
 		cost = c.Cost(lean, dense, j.steps)
 	}
-	return cost / prune.DenseCost(dense), lean / dense
+	return j.config.Multiplier * cost / prune.DenseCost(dense), lean / dense
 }
 
 // rate returns the learning rate at each step.

@@ -115,3 +115,42 @@ func contents(t *testing.T, path string) []byte {
 	}
 	return b
 }
+
+// The work counts what is never pruned, here the embedding that is the output matrix too,
+// and the steps of a longer training.
+func TestWork(t *testing.T) {
+	s := smallText(t, "charlm")
+	s.Method, s.Steps, s.Multiplier, s.Sparsity = "static", 2, 3, 0.8
+	r, err := Run(context.Background(), "charlm", s, IO{Dir: filepath.Join(t.TempDir(), "run")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	times := int(r.Layers[0].DenseMACs) / r.Layers[0].Weights
+	outputs := int64(256 * 13 * times) // of a width of 0.1·128
+	if r.Others.MACs != outputs || times < 2 || r.Steps != 6 {
+		t.Errorf("others multiply %d times, want %d; %d steps", r.Others.MACs, outputs, r.Steps)
+	}
+	lean, dense := float64(outputs), float64(outputs)
+	for _, l := range r.Layers {
+		lean += float64(l.Nonzeros * times)
+		dense += float64(l.Weights * times)
+	}
+	testkit.Close(t, "work", []float32{float32(r.TestFLOPsRatio), float32(r.TrainFLOPsRatio)}, []float64{lean / dense, 3 * lean / dense}, testkit.Pass)
+}
+
+// A layer that is to stay dense does so under every method that prunes.
+func TestKeep(t *testing.T) {
+	for _, method := range []string{"static", "magnitude", "variational", "l0"} {
+		s := smallText(t, "charlm")
+		s.Method, s.Steps, s.Sparsity, s.Keep = method, 12, 0.8, "layers.0.input"
+		r, err := Run(context.Background(), "charlm", s, IO{Dir: filepath.Join(t.TempDir(), "run")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range r.Layers {
+			if kept := l.Name == "layers.0.input"; kept != (l.Density == 1) {
+				t.Errorf("%s: %s has a density of %v", method, l.Name, l.Density)
+			}
+		}
+	}
+}
