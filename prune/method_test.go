@@ -140,6 +140,8 @@ func reference(theta, slot, g []float32, exists []bool, M, K, R int, fraction fl
 			b.theta += abs(theta[row*K+key%K])
 			b.grad += abs(g[row*K+key%K])
 		}
+		rows := float32(min((key/K+1)*R, M) - key/K*R)
+		b.theta, b.grad = b.theta/rows, b.grad/rows
 		all = append(all, b)
 		if b.on {
 			active = append(active, b)

@@ -162,12 +162,14 @@ func (u *update) offer(row, R, K int, g []float32) {
 	sums := make([]float32, K)
 	for ; len(g) > 0; row += R {
 		clear(sums)
-		for range min(R, len(g)/K) {
+		rows := min(R, len(g)/K)
+		for range rows {
 			for j, v := range g[:K] {
 				sums[j] += abs(v)
 			}
 			g = g[K:]
 		}
+		fair(sums, rows, R)
 		u.offerLine(uint32(row/R*K), sums)
 	}
 }

@@ -71,7 +71,7 @@ func (s *SNIP) Step(step int, ws []Weight) []Change {
 }
 
 // eachSensitivity calls f with the sum of |θ·∂L/∂θ| of every block of a dense parameter,
-// by ascending key.
+// by ascending key, that of a block with fewer rows scaled up.
 func eachSensitivity(p *nn.Param, R int, f func(key uint32, s float32)) {
 	if p.Grad == nil {
 		panic(fmt.Sprintf("prune: SNIP: %s has no gradient", p.Name))
@@ -86,6 +86,7 @@ func eachSensitivity(p *nn.Param, R int, f func(key uint32, s float32)) {
 				sums[j] += abs(v[j] * g[j])
 			}
 		}
+		fair(sums, min(R, M-row), R)
 		for j, s := range sums {
 			f(uint32(row/R*K+j), s)
 		}

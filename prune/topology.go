@@ -75,16 +75,25 @@ func maskOf(p *nn.Param) *sparse.Mask {
 	return &m
 }
 
-// score rates the weights of a block; more is better.
+// score rates the weights of a block, of which the lowest of a matrix may have fewer; more is
+// better.
 type score func(values []float32) float32
 
-// magnitude is the sum of absolute values.
+// magnitude is the mean of absolute values.
 func magnitude(values []float32) float32 {
 	sum := float32(0)
 	for _, v := range values {
 		sum += abs(v)
 	}
-	return sum
+	return sum / float32(len(values))
+}
+
+// fair makes sums over the rows of a block that has fewer than R of them comparable with
+// those of whole blocks.
+func fair(sums []float32, rows, R int) {
+	if rows < R {
+		kernel.Scale(float32(R)/float32(rows), sums, sums)
+	}
 }
 
 func abs(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^ (1 << 31)) }
@@ -94,7 +103,8 @@ func abs(v float32) float32 { return math.Float32frombits(math.Float32bits(v) &^
 func eachEntry(p *nn.Param, rate score, f func(key uint32, s float32)) {
 	if w := p.Sparse; w != nil {
 		for e := range w.Entries {
-			f(uint32(e.Group*w.K+e.Col), rate(w.Values[e.Pos*w.R:(e.Pos+1)*w.R]))
+			rows := min(w.R, w.M-e.Group*w.R)
+			f(uint32(e.Group*w.K+e.Col), rate(w.Values[e.Pos*w.R:][:rows]))
 		}
 		return
 	}

@@ -28,7 +28,7 @@ var limits = []struct {
 }{
 	{"kernel", []string{"kernel"}, 6000},
 	{"grad + nn", []string{"grad", "nn"}, 5500},
-	{"prune", []string{"prune"}, 3500},
+	{"prune", []string{"prune"}, 3700},
 	{"online", []string{"online"}, 2000},
 	{"models/speech", []string{"models/speech"}, 5000},
 	{"models/music", []string{"models/music"}, 3000},
