@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/seed073b5613/filigree/online"
 	"github.com/seed073b5613/filigree/optim"
 	"github.com/seed073b5613/filigree/prune"
+	"github.com/seed073b5613/filigree/sparse"
 	"github.com/seed073b5613/filigree/train"
 )
 
@@ -40,9 +42,12 @@ type job struct {
 	config config
 	data   *dataset
 	net    *model
+	origin origin // of its first weights
 	loop   *train.Loop
 	steps  int
 	method prune.Method
+
+	topology map[string]*sparse.Mask // of the ticket that the method starts from; nil for none
 
 	learner *online.Learner // in the place of the recurrent layer; nil for none
 }
@@ -58,13 +63,11 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 		return nil, err
 	}
 	j := &job{dir: dir, task: task, config: c, data: set}
-	if j.net, err = set.build(rand.New(rand.NewPCG(c.Seed, weightStream(c.Method)))); err != nil {
+	if j.origin, err = c.origin(); err != nil {
 		return nil, err
 	}
-	if c.Init != "" {
-		if err := startFrom(j.net, c.Init); err != nil {
-			return nil, err
-		}
+	if j.net, err = j.origin.network(set); err != nil {
+		return nil, err
 	}
 	ps := nn.Params(j.net.Layer)
 	source, perEpoch := set.batches(rand.NewPCG(c.Seed, streamData))
@@ -163,7 +166,10 @@ func layersOf(net *model) (layers []train.Layer, others train.Layer) {
 func (j *job) summary() string {
 	s := j.config.Settings
 	sparsity := ""
-	if s.Method != "dense" {
+	switch {
+	case j.topology != nil:
+		sparsity = fmt.Sprintf(" from the topology of %s, %.4g %% sparsity", filepath.Base(s.Ticket), 100*j.sparsityOf(j.topology))
+	case s.Method != "dense":
 		sparsity = fmt.Sprintf(" at %.4g %% sparsity (%s, %s blocks)", 100*s.Sparsity, s.Distribution, s.Block)
 	}
 	note := ""

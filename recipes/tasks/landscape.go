@@ -159,14 +159,9 @@ func Landscape(ctx context.Context, a, b string, s PathSettings, report func(wha
 
 // first returns the network of a model before its training, with the topology of its end.
 func (m *Model) first(set *dataset) (nn.Layer, error) {
-	net, err := set.build(rand.New(rand.NewPCG(m.Settings.Seed, weightStream(m.Settings.Method))))
+	net, err := m.origin.network(set)
 	if err != nil {
 		return nil, err
-	}
-	if m.Settings.Init != "" {
-		if err := startFrom(net, m.Settings.Init); err != nil {
-			return nil, err
-		}
 	}
 	first, last := nn.Params(net.Layer), nn.Params(m.Net)
 	for i, p := range first {

@@ -22,16 +22,12 @@ const keySettings = "training"
 // settings that shape the result.
 func (j *job) saveModel(path string) error {
 	c := j.config
-	c.Data, c.Threads, c.SaveSeconds, c.Ranks = "", 0, 0, 0
 	c.Batch = j.config.whole().Batch
-	if c.Ticket != "" {
-		c.Ticket = filepath.Base(c.Ticket)
-	}
-	text, err := json.Marshal(c)
+	metadata, err := c.metadata(j.origin)
 	if err != nil {
 		return fmt.Errorf("tasks: save %s: %w", path, err)
 	}
-	return j.net.save(path, map[string]string{keySettings: string(text)})
+	return j.net.save(path, metadata)
 }
 
 // Model is a trained network read from a file.
@@ -44,7 +40,9 @@ type Model struct {
 	Layers   []train.Layer
 	Others   train.Layer // what is never pruned
 
-	model *model
+	model  *model
+	origin origin // of its first weights
+	seeded bool   // the file tells the seed
 }
 
 // Open reads a model: a file, or the finished, else the best one of a run
@@ -78,7 +76,10 @@ func Open(path string) (*Model, error) {
 		return nil, err
 	}
 	if run != nil {
-		m.Settings.Data = run.Data
+		m.Settings.Data, m.Settings.Init, m.Settings.Ticket = run.Data, run.Init, run.Ticket
+		if m.origin.Init != "" && m.origin.Init == filepath.Base(run.Init) {
+			m.origin.Init = run.Init
+		}
 	}
 	return m, nil
 }
@@ -89,6 +90,7 @@ func openFile(path string) (*Model, error) {
 		return nil, err
 	}
 	text, ok := f.Metadata[keySettings]
+	origins := f.Metadata[keyOrigin]
 	f.Close()
 	if !ok {
 		return nil, fmt.Errorf("tasks: open %s: its metadata has no %q: not a model of filigree train", path, keySettings)
@@ -109,8 +111,15 @@ func openFile(path string) (*Model, error) {
 		return nil, err
 	}
 	c.Data = task.Default.Data
-	m := &Model{Path: path, Task: c.Task, Settings: c.Settings, Arch: net.Arch, Net: net.Layer, model: net}
+	m := &Model{Path: path, Task: c.Task, Settings: c.Settings, Arch: net.Arch, Net: net.Layer, model: net, origin: c.own()}
 	m.Layers, m.Others = layersOf(net)
+	if origins == "" {
+		origins = text
+	} else if err := json.Unmarshal([]byte(origins), &m.origin); err != nil {
+		return nil, fmt.Errorf("tasks: open %s: metadata %q: %w", path, keyOrigin, err)
+	}
+	var told struct{ Seed *uint64 }
+	m.seeded = json.Unmarshal([]byte(origins), &told) == nil && told.Seed != nil
 	return m, nil
 }
 

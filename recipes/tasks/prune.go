@@ -1,7 +1,6 @@
 package tasks
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 
@@ -55,12 +54,11 @@ func Prune(path, out string, s Settings) (*Model, error) {
 	method.Step(0, ws)
 	c := config{m.Task, m.Settings}
 	c.Method, c.Sparsity, c.Distribution, c.Block, c.Keep = s.Method, s.Sparsity, s.Distribution, s.Block, s.Keep
-	c.Data, c.Threads, c.SaveSeconds = "", 0, 0
-	text, err := json.Marshal(c)
+	metadata, err := c.metadata(m.origin)
 	if err != nil {
 		return nil, fmt.Errorf("tasks: save %s: %w", out, err)
 	}
-	if err := m.model.save(out, map[string]string{keySettings: string(text)}); err != nil {
+	if err := m.model.save(out, metadata); err != nil {
 		return nil, err
 	}
 	m.Path, m.Settings = out, c.Settings

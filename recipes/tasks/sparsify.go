@@ -51,10 +51,11 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 	default:
 		penalty.Lambda = one
 	}
-	if s.Ticket != "" && slices.Contains([]string{"set", "snfs", "rigl"}, s.Method) {
-		if rewiring.First, err = j.topologyOf(s.Ticket); err != nil {
+	if s.Ticket != "" && slices.Contains(starters, s.Method) {
+		if j.topology, err = j.topologyOf(s.Ticket); err != nil {
 			return err
 		}
+		rewiring.First = j.topology
 	}
 	switch s.Method {
 	case "dense":
@@ -86,11 +87,7 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 	case "l0":
 		j.method = &prune.L0{Penalty: penalty}
 	case "lottery", "scratch":
-		masks, err := j.topologyOf(s.Ticket)
-		if err != nil {
-			return err
-		}
-		j.method = prune.Ticket{Masks: masks}
+		j.method = prune.Ticket{Masks: j.topology}
 	case "evolution":
 		j.method = evolution(s, distribution, structure, until)
 		j.loop.Replica = j.replica
@@ -152,6 +149,21 @@ func (j *job) topologyOf(path string) (map[string]*sparse.Mask, error) {
 		return nil, fmt.Errorf("tasks: --ticket %s: all its weights exist", path)
 	}
 	return masks, nil
+}
+
+// sparsityOf returns the sparsity of the network under masks; weights without one are dense.
+func (j *job) sparsityOf(masks map[string]*sparse.Mask) float64 {
+	gone, all := 0, 0
+	for _, p := range nn.Params(j.net.Layer) {
+		if !p.Prunable {
+			continue
+		}
+		all += p.Size()
+		if m := masks[p.Name]; m != nil {
+			gone += m.M*m.K - m.NNZ()
+		}
+	}
+	return float64(gone) / float64(max(all, 1))
 }
 
 func distributionOf(s Settings) (prune.Distribution, error) {

@@ -1,0 +1,78 @@
+package tasks
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+)
+
+// starters are the methods that take a ticket.
+var starters = []string{"lottery", "scratch", "set", "snfs", "rigl"}
+
+// keyOrigin is the metadata of a model file that holds where its first weights came from, if
+// its settings do not tell.
+const keyOrigin = "first_weights"
+
+// origin says where the first weights of a run come from: random numbers or a model.
+type origin struct {
+	Seed   uint64 `json:"seed"`
+	Stream uint64 `json:"stream"`
+	Init   string `json:"init,omitempty"`
+}
+
+// own is the origin of first weights that no other run has had.
+func (c config) own() origin { return origin{c.Seed, weightStream(c.Method), c.Init} }
+
+// origin returns where a run's first weights come from: those of a lottery ticket from where
+// the run that found the topology had them, unless --init names others.
+func (c config) origin() (origin, error) {
+	if c.Method != "lottery" || c.Ticket == "" || c.Init != "" {
+		return c.own(), nil
+	}
+	m, err := Open(c.Ticket)
+	if err != nil {
+		return origin{}, fmt.Errorf("--ticket: %w", err)
+	}
+	switch o := m.origin; {
+	case !m.seeded:
+		return o, fmt.Errorf("tasks: --ticket %s: its metadata does not tell the seed of its first weights: name these with --init", c.Ticket)
+	case o.Init != "" && !filepath.IsAbs(o.Init): // a file does not tell where on the machine it was
+		return o, fmt.Errorf("tasks: --ticket %s: its first weights were those of %s: name these with --init", c.Ticket, o.Init)
+	default:
+		return o, nil
+	}
+}
+
+// network builds a network with these first weights.
+func (o origin) network(set *dataset) (*model, error) {
+	net, err := set.build(rand.New(rand.NewPCG(o.Seed, o.Stream)))
+	if err != nil || o.Init == "" {
+		return net, err
+	}
+	return net, startFrom(net, o.Init)
+}
+
+// metadata returns what a model file tells of its training, without folders of the machine.
+func (c config) metadata(from origin) (map[string]string, error) {
+	same := from == c.own()
+	c.Data, c.Threads, c.SaveSeconds, c.Ranks = "", 0, 0, 0
+	for _, path := range []*string{&c.Ticket, &c.Init, &from.Init} {
+		if *path != "" {
+			*path = filepath.Base(*path)
+		}
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{keySettings: string(text)}
+	if !same {
+		text, err := json.Marshal(from)
+		if err != nil {
+			return nil, err
+		}
+		all[keyOrigin] = string(text)
+	}
+	return all, nil
+}

@@ -1,0 +1,125 @@
+package tasks
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seed073b5613/filigree/nn"
+)
+
+// weightsOf returns all stored weights of a model.
+func weightsOf(t *testing.T, path string) (all []float32) {
+	t.Helper()
+	m, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range nn.Params(m.Net) {
+		all = append(all, p.Values()...)
+	}
+	return all
+}
+
+// digitsRun trains on a few drawn digits.
+func digitsRun(t *testing.T, dir string, change func(*Settings)) (Result, error) {
+	t.Helper()
+	task, err := Find("digits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := task.Default
+	s.Images, s.Steps, s.Batch, s.Every, s.Width, s.Method = 640, 40, 32, 5, 0.3, "dense"
+	change(&s)
+	return Run(t.Context(), "digits", s, IO{Dir: dir})
+}
+
+func mustRun(t *testing.T, dir string, change func(*Settings)) Result {
+	t.Helper()
+	r, err := digitsRun(t, dir, change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A lottery ticket begins with the first weights of the run that found it, whatever the seed
+// is now, also where that was told of a ticket itself, or pruned afterwards, or began with a
+// model; scratch runs do not.
+func TestTicketWeights(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	still := func(method, ticket string, seed uint64) func(*Settings) {
+		return func(s *Settings) { s.Method, s.Ticket, s.Seed, s.Steps, s.Rate = method, ticket, seed, 1, 0 }
+	}
+	same := func(a, b string) bool {
+		x, y := weightsOf(t, a), weightsOf(t, b)
+		if len(x) != len(y) {
+			return false
+		}
+		for i := range x {
+			if x[i] != y[i] {
+				return false
+			}
+		}
+		return true
+	}
+	mustRun(t, at("found"), func(s *Settings) { s.Method, s.Seed = "magnitude", 7 })
+	for name, change := range map[string]func(*Settings){
+		"7": still("lottery", at("found"), 7), "8": still("lottery", at("found"), 8), "9": still("lottery", at("found"), 9),
+		"file": still("lottery", filepath.Join(at("found"), "model.safetensors"), 8), "scratch": still("scratch", at("found"), 8),
+		"first": func(s *Settings) { s.Method, s.Seed, s.Steps, s.Rate = "dense", 7, 1, 0 },
+	} {
+		mustRun(t, at(name), change)
+	}
+	mustRun(t, at("again"), still("lottery", filepath.Join(at("8"), "model.safetensors"), 11)) // the file of a ticket
+	for _, name := range []string{"8", "9", "file", "again"} {
+		if !same(at("7"), at(name)) {
+			t.Errorf("%s begins with other weights", name)
+		}
+	}
+	if same(at("7"), at("scratch")) {
+		t.Error("a scratch run begins with the ticket's weights")
+	}
+	// A model pruned afterwards still tells, and one that began with a model only by its run.
+	s, err := ReadSettings(at("9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Method, s.Sparsity, s.Seed = "magnitude", 0.95, 3
+	if _, err := Prune(at("9"), at("pruned.safetensors"), s); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, at("p7"), still("lottery", at("pruned.safetensors"), 7))
+	mustRun(t, at("p8"), func(s *Settings) {
+		still("lottery", at("pruned.safetensors"), 8)(s)
+		s.Init = at("first") // the same first weights, named
+	})
+	if !same(at("p7"), at("p8")) {
+		t.Error("a pruned ticket begins with other weights than the first ones")
+	}
+	mustRun(t, at("tuned"), func(s *Settings) { s.Method, s.Init, s.Seed = "magnitude", at("first"), 21 })
+	mustRun(t, at("t1"), still("lottery", at("tuned"), 21))
+	mustRun(t, at("t2"), func(s *Settings) {
+		still("lottery", at("tuned"), 22)(s)
+		s.Init = at("first")
+	})
+	if !same(at("t1"), at("t2")) {
+		t.Error("the ticket of a run that began with a model does not begin with it")
+	}
+	if _, err := digitsRun(t, at("t3"), still("lottery", filepath.Join(at("tuned"), "model.safetensors"), 21)); err == nil || !strings.Contains(err.Error(), "first weights were those of first: name these with --init") {
+		t.Errorf("the file of a run that began with a model: %v", err)
+	}
+
+	m, err := Open(at("found"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	untold := strings.Replace(m.model.Metadata[keySettings], `"seed":7,`, "", 1)
+	if err := m.model.save(at("untold.safetensors"), map[string]string{keySettings: untold}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := digitsRun(t, at("t4"), still("lottery", at("untold.safetensors"), 7)); err == nil || !strings.Contains(err.Error(), "does not tell the seed") {
+		t.Errorf("a file that does not tell its seed: %v", err)
+	}
+}
