@@ -58,11 +58,11 @@ func (p *Photos) where(keep func(i int) bool) *Photos {
 
 func (p *Photos) path(i int) string { return filepath.Join(p.dir, p.files[i]) }
 
-// Warning returns how many images of the whole tree could not be read up to now, and names
-// the first of them by name; empty if there were none.
+// Warning returns how many images of the whole tree could not be read up to now, and how many
+// classes no test image is of, and names the first of them by name; empty if there were none.
 func (p *Photos) Warning() string { return p.trouble.warning() }
 
-// mostNamed is how many unreadable files a warning names.
+// mostNamed is how many files, or classes, a warning names.
 const mostNamed = 3
 
 // mostBad is how many files in a row may be unreadable before it is an error.
@@ -72,6 +72,8 @@ const mostBad = 64
 type trouble struct {
 	mu  sync.RWMutex
 	bad map[string]error
+
+	known string // what else is wrong with the tree, known from the start; mostly empty
 }
 
 func (t *trouble) add(path string, err error) {
@@ -90,16 +92,24 @@ func (t *trouble) warning() string {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if len(t.bad) == 0 {
-		return ""
+		return t.known
 	}
 	var lines []string
 	for _, err := range t.bad {
 		lines = append(lines, err.Error()) // begins with the path
 	}
 	slices.Sort(lines)
-	more := ""
-	if n := len(lines) - mostNamed; n > 0 {
-		lines, more = lines[:mostNamed], fmt.Sprintf("; and %d more", n)
+	text := fmt.Sprintf("images that could not be read and were skipped: %d: %s", len(t.bad), few(lines))
+	if t.known != "" {
+		text = t.known + "; " + text
 	}
-	return fmt.Sprintf("images that could not be read and were skipped: %d: %s%s", len(t.bad), strings.Join(lines, "; "), more)
+	return text
+}
+
+// few joins the first of some texts and counts the others.
+func few(texts []string) string {
+	if n := len(texts) - mostNamed; n > 0 {
+		return fmt.Sprintf("%s; and %d more", strings.Join(texts[:mostNamed], "; "), n)
+	}
+	return strings.Join(texts, "; ")
 }

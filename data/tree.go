@@ -66,6 +66,7 @@ func openTree(dir string) (*Tree, error) {
 		t.Classes, other = a.classes, a.other+b.other
 		t.Train, t.Test = a.photos(t.Classes), b.photos(t.Classes)
 		t.Test.trouble = t.Train.trouble
+		t.Train.trouble.known = b.missing(a.classes)
 	default:
 		whole, why := training+test, fmt.Sprintf("%s has only a folder %s", dir, training+test)
 		if whole == "" {
@@ -153,6 +154,15 @@ func list(dir string) (*listing, error) {
 		l.files = append(l.files, files)
 	}
 	return l, nil
+}
+
+// missing returns a warning of the classes that have no folder here; empty if all have one.
+func (l *listing) missing(classes []string) string {
+	names := slices.DeleteFunc(slices.Clone(classes), func(c string) bool { return slices.Contains(l.classes, c) })
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("classes without test images, as they have no folder in %s: %d: %s", l.dir, len(names), few(names))
 }
 
 // deepest bounds how deep folders nest, since links can make a circle of them.

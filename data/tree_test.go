@@ -106,6 +106,9 @@ func TestOpenTree(t *testing.T) {
 	if tree.Train.Len() != 21 || len(tree.Classes) != 4 || !strings.Contains(tree.Note, "neither .jpg, .jpeg nor .png: 1") {
 		t.Errorf("%d images of %v, note %q", tree.Train.Len(), tree.Classes, tree.Note)
 	}
+	if want := "no folder in " + filepath.Join(dir, "val") + ": 1: wasp"; !strings.Contains(tree.Train.Warning(), want) || tree.Test.Warning() != tree.Train.Warning() {
+		t.Errorf("a class without test images: warning %q, want one with %q", tree.Train.Warning(), want)
+	}
 }
 
 // Where one folder is missing the other is split, always the same way.
