@@ -133,7 +133,7 @@ func openRecognizer(c config) (*dataset, error) {
 	slices.Sort(phones)
 	phones = slices.Compact(phones)
 	return &dataset{
-		note:  note,
+		note: note, warning: func() string { return note },
 		share: shareRecordings,
 		loss:  func(t *grad.Tape, out *grad.Var, labels []int32) *grad.Var { return grad.CTC(t, out, labels) },
 		build: func(rng *rand.Rand) (*model, error) {

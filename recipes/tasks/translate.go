@@ -85,6 +85,7 @@ func openTranslate(c config) (*dataset, error) {
 			return showTranslations(ctx, w, net.Layer.(*translate.Model), set, search)
 		},
 	}
+	d.warning = func() string { return d.note }
 	d.build = func(rng *rand.Rand) (*model, error) {
 		if n := text.Len() - training().Len(); n > 0 {
 			d.note = fmt.Sprintf("pairs left out of training, for an empty side or more than %d tokens: %d", longestPair, n)

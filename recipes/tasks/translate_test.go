@@ -78,6 +78,9 @@ func TestTranslateResumes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(whole.Warning, "128 tokens: 1") {
+		t.Errorf("the result does not tell of an empty line: %q", whole.Warning)
+	}
 	if *whole.TestBLEU <= 0 || whole.TestSamples != 12 || whole.Updates == 0 {
 		t.Errorf("BLEU %v of %d samples after %d updates", *whole.TestBLEU, whole.TestSamples, whole.Updates)
 	}
