@@ -48,9 +48,35 @@ func (d *Dir) Metrics() string { return filepath.Join(d.Path, metricsFile) }
 // Checkpoint returns the path of the last checkpoint.
 func (d *Dir) Checkpoint() string { return filepath.Join(d.Path, lastCheckpoint) }
 
-// DefaultPath names a run directory below root: root/recipe/time-seed.
+// DefaultPath names a run directory below root that is not there yet: root/recipe/time-seed
+// or, where other runs began in the same second, time-seed-2 and so on.
 func DefaultPath(root, recipe string, seed uint64, now time.Time) string {
-	return filepath.Join(root, recipe, fmt.Sprintf("%s-%d", now.Format("20060102-150405"), seed))
+	first := filepath.Join(root, recipe, fmt.Sprintf("%s-%d", now.Format("20060102-150405"), seed))
+	path := first
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(path); err != nil {
+			return path
+		}
+		path = fmt.Sprintf("%s-%d", first, n)
+	}
+}
+
+// MakeDefault makes the directory of [DefaultPath], a new one also where several processes
+// do so at once, and returns its path.
+func MakeDefault(root, recipe string, seed uint64, now time.Time) (string, error) {
+	for {
+		path := DefaultPath(root, recipe, seed, now)
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if err == nil {
+			err = os.Mkdir(path, 0o755)
+		}
+		switch {
+		case err == nil:
+			return path, nil
+		case !errors.Is(err, fs.ErrExist):
+			return "", fmt.Errorf("train: make run directory %s: %w", path, cause(err))
+		}
+	}
 }
 
 // Create makes a run directory and writes its configuration and environment.

@@ -16,9 +16,15 @@ type config struct {
 
 func TestDir(t *testing.T) {
 	root := t.TempDir()
-	path := DefaultPath(root, "digits", 3, time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC))
-	if want := filepath.Join(root, "digits", "20200102-030405-3"); path != want {
-		t.Errorf("path %s, want %s", path, want)
+	path := ""
+	for _, name := range []string{"20200102-030405-3", "20200102-030405-3-2", "20200102-030405-3-3"} { // three in a second
+		var err error
+		if path, err = MakeDefault(root, "digits", 3, time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)); err != nil {
+			t.Fatal(err)
+		}
+		if want := filepath.Join(root, "digits", name); path != want {
+			t.Errorf("path %s, want %s", path, want)
+		}
 	}
 	d, err := Create(path, config{"rigl"})
 	if err != nil {

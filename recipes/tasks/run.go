@@ -83,7 +83,9 @@ func Run(ctx context.Context, task string, s Settings, out IO) (Result, error) {
 		return execute(ctx, nil, config{task, s}, set, nil, out)
 	}
 	if out.Dir == "" {
-		out.Dir = train.DefaultPath(Root, task, s.Seed, time.Now())
+		if out.Dir, err = train.MakeDefault(Root, task, s.Seed, time.Now()); err != nil {
+			return Result{}, err
+		}
 	}
 	path, err := filepath.Abs(out.Dir)
 	if err != nil {
