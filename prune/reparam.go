@@ -39,7 +39,7 @@ type Penalty struct {
 	Lambda      float64 // of one weight; 1/N for N training samples is usual
 	From, Until int
 	Cubic       bool    // rise as 1-(1-x)³ rather than linearly
-	Steer       bool    // adjust Lambda, from the value given, so that as many weights are due to go as Sparsity asks for
+	Steer       bool    // L0: adjust Lambda, from the value given, so that as many weights are due to go as Sparsity asks for
 	Rate        float64 // learning rate of the distributions' own parameters, by Adam; 0: 0.01, or what takes a gate of L0 from open to closed in a third of the schedule
 	Structure   Structure
 

@@ -286,4 +286,8 @@ func TestSteeredGatesClose(t *testing.T) {
 			t.Errorf("%d steps: %.3f of the gates are closed, 0.9 are to be", steps, closed)
 		}
 	}
+	v := &Variational{Penalty: Penalty{Lambda: 1e-5, Until: 10, Sparsity: 0.9, Steer: true}}
+	if err := v.Begin(Weights([]*nn.Param{param("a", newRand(3), 4, 4)}), newRand(3)); err == nil {
+		t.Error("variational dropout takes a penalty to steer")
+	}
 }

@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -44,6 +45,9 @@ const (
 func (v *Variational) Begin(ws []Weight, rng *rand.Rand) error {
 	if v.Threshold == 0 {
 		v.Threshold = 3
+	}
+	if v.Steer { // certainty follows the penalty too late to be steered: what is certain goes as well
+		return errors.New("prune: variational dropout: its penalty cannot be steered")
 	}
 	err := v.begin("variational dropout", ws, rng, true, func(*rand.Rand) float32 { return vdFirst })
 	v.variances, v.noise = make([]*nn.Variance, len(ws)), make([][]float32, len(ws))
@@ -109,7 +113,6 @@ func (v *Variational) Sample(step int, ws []Weight) {
 // Gather turns the gradients by the variances into those of log σ² and θ and adds the
 // divergence's.
 func (v *Variational) Gather(step int, ws []Weight) {
-	v.steer(step, func() float64 { return v.uncertain(ws) })
 	lambda := v.weight(step)
 	for i, w := range ws {
 		x, gate := v.variances[i], v.gates[i]
@@ -140,21 +143,6 @@ func (v *Variational) Gather(step int, ws []Weight) {
 		})
 	}
 	v.learn()
-}
-
-// uncertain returns the share of weights whose log α is at the threshold or above.
-func (v *Variational) uncertain(ws []Weight) float64 {
-	n, all := 0, 0
-	limit := float32(math.Exp(v.Threshold))
-	for i, w := range ws {
-		all += w.Size()
-		for j, x := range v.variances[i].Values { // σ² of the clipped log α
-			if theta := w.Dense.Data[j]; x >= limit*(theta*theta+1e-8) {
-				n++
-			}
-		}
-	}
-	return float64(n) / float64(max(all, 1))
 }
 
 // Divergence returns the penalty of a weight (arXiv:1701.05369, equation 14, negated), 0
