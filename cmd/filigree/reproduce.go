@@ -143,7 +143,7 @@ func (c *reproduceCommand) Run(ctx context.Context, io console) error {
 		out = filepath.Join("runs", fmt.Sprintf("reproduce-%s-%s", c.Name, strings.TrimSuffix(strings.TrimSuffix(c.Budget.String(), "0s"), "0m")))
 	}
 	report, err := plan.Run(ctx, study.Options{
-		Out: out, Report: c.Report, Shard: c.shard, Shards: c.shards, Merge: c.Merge, Progress: io.err,
+		Out: out, Report: c.Report, Shard: c.shard, Shards: c.shards, Merge: c.Merge, Budget: c.Budget, Progress: io.err,
 		Data: map[string]string{
 			"mnist": filepath.Join(c.Data, "mnist"), "cifar10": filepath.Join(c.Data, "cifar10"),
 			"charlm": filepath.Join(c.Data, "tiny-shakespeare"), "translate": filepath.Join(c.Data, "multi30k"),

@@ -25,6 +25,7 @@ type Series struct {
 	Spread []float64 // half the height of an error bar, where not nil
 	Colour string    // empty for the next of the palette
 	Points bool      // no line between them
+	Level  bool      // a dashed line from side to side at Y[0]; it has no X
 }
 
 // Sizes in the chart's own units.
@@ -93,23 +94,28 @@ func (a axes) py(y float64) float64 {
 func (c Chart) axes() (a axes, any bool) {
 	a = axes{math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1), c.LogX}
 	for _, s := range c.Series {
-		for i, x := range s.X {
-			if c.LogX {
-				x = math.Log10(x)
-			}
+		for i, y := range s.Y {
 			spread := 0.0
 			if s.Spread != nil {
 				spread = s.Spread[i]
 			}
+			a.y0, a.y1 = min(a.y0, y-spread), max(a.y1, y+spread)
+		}
+		for _, x := range s.X {
+			if c.LogX {
+				x = math.Log10(x)
+			}
 			a.x0, a.x1 = min(a.x0, x), max(a.x1, x)
-			a.y0, a.y1 = min(a.y0, s.Y[i]-spread), max(a.y1, s.Y[i]+spread)
 		}
 	}
 	if math.IsInf(a.x0, 0) {
 		return a, false
 	}
-	if a.x1 == a.x0 {
-		a.x0, a.x1 = a.x0-0.5, a.x1+0.5
+	switch size := max(math.Abs(a.x0), math.Abs(a.x1)); {
+	case size == 0:
+		a.x0, a.x1 = -0.5, 0.5
+	case a.x1-a.x0 < 0.005*size: // as good as one place
+		a.x0, a.x1 = a.x0-0.05*size, a.x1+0.05*size
 	}
 	if a.y1 == a.y0 {
 		a.y0, a.y1 = a.y0-0.5, a.y1+0.5
@@ -139,8 +145,11 @@ func (c Chart) draw(b *strings.Builder) {
 		s.draw(b, a, colour)
 		if c.named() {
 			x, y := left+i%4*((Width-left-right)/4), c.height()-legendLine*((len(c.Series)+3)/4-i/4)
-			fmt.Fprintf(b, `<rect x="%d" y="%d" width="10" height="10" fill="%s"/><text x="%d" y="%d">%s</text>`+"\n",
-				x, y-9, colour, x+14, y, html.EscapeString(s.Name))
+			mark := fmt.Sprintf(`<rect x="%d" y="%d" width="10" height="10" fill="%s"/>`, x, y-9, colour)
+			if s.Level {
+				mark = fmt.Sprintf(`<path d="M%d %dh11" stroke="%s" stroke-dasharray="4 3"/>`, x, y-4, colour)
+			}
+			fmt.Fprintf(b, `%s<text x="%d" y="%d">%s</text>`+"\n", mark, x+14, y, html.EscapeString(s.Name))
 		}
 	}
 }
@@ -165,6 +174,10 @@ func (c Chart) drawX(b *strings.Builder, a axes) {
 }
 
 func (s Series) draw(b *strings.Builder, a axes, colour string) {
+	if s.Level {
+		fmt.Fprintf(b, `<path d="M%d %.1fH%d" stroke="%s" stroke-dasharray="5 4"/>`+"\n", left, a.py(s.Y[0]), Width-right, colour)
+		return
+	}
 	var points strings.Builder
 	for i := range s.X {
 		fmt.Fprintf(&points, "%.1f,%.1f ", a.px(s.X[i]), a.py(s.Y[i]))

@@ -37,6 +37,7 @@ func Study(budget time.Duration) *study.Study {
 		Source: "U. Evci, F. Pedregosa, A. Gomez, E. Elsen: The Difficulty of Training Sparse Neural Networks. ICML 2019 workshop, arXiv:1906.10732; the escape by RigL after arXiv:1911.11134, section 4.4",
 		Seeds:  3,
 		Full:   full,
+		Least:  3 * time.Minute,
 	}
 	g := study.Group{Key: group, Title: "LeNet-300-100 on MNIST", Task: "mnist"}
 	add := func(label, method string, cost float64, ticket string, start bool) {

@@ -48,7 +48,7 @@ func TestReport(t *testing.T) {
 	if _, err := s.Run(t.Context(), study.Options{Out: "results/3m", Report: to, Merge: true}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"report.md", "mnist-work.svg", "mnist-layers.svg"} {
+	for _, name := range []string{"report.md", "mnist-work.svg", "mnist-sparsity.svg", "mnist-layers.svg"} {
 		got, err := os.ReadFile(filepath.Join(to, name))
 		if err != nil {
 			t.Fatal(err)

@@ -18,6 +18,7 @@ func Study(budget time.Duration) *study.Study {
 		Source: "T. Gale, E. Elsen, S. Hooker: The State of Sparsity in Deep Neural Networks. arXiv:1902.09574",
 		Seeds:  3,
 		Full:   full,
+		Least:  25 * time.Minute,
 	}
 	if size >= 4 {
 		s.Seeds = 5

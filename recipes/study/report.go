@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,7 +152,7 @@ func (d *document) verdicts(os []Ordering, claims []Claim) {
 		return
 	}
 	d.heading("Orderings")
-	d.text("> is better, ≥ better or the same, ≈ the same. The difference is the mean over pairs of runs with the same seed, with its standard error; it counts if it is larger than that.")
+	d.text("> is better, ≥ better or the same, ≈ the same. The difference is the mean over pairs of runs with the same seed, with its standard error: > asks for more than that, ≥ for no more the other way, ≈ for no more than twice that either way. One seed shows nothing.")
 	table := [][]string{{"claim", "", "figures"}}
 	for i, o := range os {
 		figures := o.Figures
@@ -308,20 +309,27 @@ func byWork(g *Group, rs []row, m tasks.Metric) chart.Chart {
 	return c
 }
 
-// bySparsity draws the score against the sparsity, where a method has more than one.
+// bySparsity draws the score against the sparsity, beside that of the dense run.
 func bySparsity(g *Group, rs []row, m tasks.Metric) chart.Chart {
+	sparsity := func(r row) float64 { return r.results[0].Sparsity }
+	there := slices.DeleteFunc(slices.Clone(rs), func(r row) bool { return len(r.results) == 0 })
+	slices.SortStableFunc(there, func(a, b row) int { return cmp.Compare(sparsity(a), sparsity(b)) })
 	c := chart.Chart{Title: g.Title + ": score against sparsity", X: "sparsity", Y: m.Label + m.Unit}
 	for _, name := range series(rs) {
 		s := chart.Series{Name: name}
-		for _, r := range rs {
-			if r.Series == name && len(r.results) > 0 && r.results[0].Sparsity > 0 {
+		for _, r := range there {
+			if r.Series == name && sparsity(r) > 0 {
 				_, mean, sd := r.scores(m)
-				s.X, s.Y, s.Spread = append(s.X, r.results[0].Sparsity), append(s.Y, mean), append(s.Spread, sd)
+				s.X, s.Y, s.Spread = append(s.X, sparsity(r)), append(s.Y, mean), append(s.Spread, sd)
 			}
 		}
-		if len(s.X) > 1 {
+		if len(s.X) > 0 {
 			c.Series = append(c.Series, s)
 		}
+	}
+	if i := slices.IndexFunc(there, func(r row) bool { return r.Series == "Dense" }); i >= 0 && c.Series != nil {
+		_, mean, _ := there[i].scores(m)
+		c.Series = append(c.Series, chart.Series{Name: "Dense", Y: []float64{mean}, Level: true, Colour: "#000"})
 	}
 	return c
 }

@@ -26,6 +26,7 @@ type Options struct {
 	Data          map[string]string // folder of each task's data
 	Shard, Shards int               // this process's part, from 1; 0 for all of it
 	Merge         bool              // run nothing, report on what is there
+	Budget        time.Duration     // what the plan was made for; only to say so where it takes longer
 	Progress      io.Writer
 }
 
@@ -55,6 +56,9 @@ func (s *Study) Run(ctx context.Context, o Options) (Report, error) {
 		shards = 0
 	} else if err := s.dropMissing(o); err != nil {
 		return Report{}, err
+	}
+	if o.Budget > 0 && o.Budget < s.Least && !o.Merge && o.Progress != nil {
+		fmt.Fprintf(o.Progress, "the budget is small: the smallest plan, which follows, takes about %s on two cores\n", minutes(s.Least))
 	}
 	runs, err := s.runs(o.Shard, shards)
 	if err != nil {

@@ -4,6 +4,7 @@
 package study
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -23,8 +24,9 @@ type Study struct {
 	Groups []Group
 	Claims []Claim
 	Seeds  int
-	Full   []string // commands at the paper's own settings
-	Left   []string // groups that were left out, and why
+	Full   []string      // commands at the paper's own settings
+	Left   []string      // groups that were left out, and why
+	Least  time.Duration // what the smallest plan takes on two cores, whatever the budget; 0 for no time to speak of
 
 	// Further finds out more about the trained networks once all runs are done; may be nil.
 	Further func(ctx context.Context, o Options, find func(group, label string, seed int) (run string, ok bool)) (Findings, error)
@@ -114,17 +116,12 @@ func (r *run) from(s tasks.Settings, parent string) tasks.Settings {
 }
 
 // runs lists the trainings of a study, in the order they are done: all of a seed before the
-// next, so that what is there after a while compares. shard of shards takes its part: all
-// runs of some seeds of some groups.
+// next, so that what is there after a while compares. shard of shards takes its part: runs
+// with all that depend on them.
 func (s *Study) runs(shard, shards int) ([]*run, error) {
 	var out []*run
-	part := 0
 	for seed := 1; seed <= s.Seeds; seed++ {
 		for g := range s.Groups {
-			part++
-			if shards > 1 && part%shards != shard-1 {
-				continue
-			}
 			byLabel := map[string]*run{}
 			for e := range s.Groups[g].Entries {
 				r := &run{group: &s.Groups[g], entry: &s.Groups[g].Entries[e], seed: uint64(seed), done: make(chan struct{})}
@@ -141,7 +138,46 @@ func (s *Study) runs(shard, shards int) ([]*run, error) {
 			}
 		}
 	}
-	return out, nil
+	if shards <= 1 {
+		return out, nil
+	}
+	unit := map[*run]int{} // by the run that depends on none
+	var costs []float64
+	for _, r := range out {
+		root := r.root()
+		if root == r {
+			unit[r] = len(costs)
+			costs = append(costs, 0)
+		}
+		costs[unit[root]] += r.entry.Cost
+	}
+	parts := split(costs, shards)
+	return slices.DeleteFunc(out, func(r *run) bool { return parts[unit[r.root()]] != shard }), nil
+}
+
+// root returns the first of the runs that r depends on, or r.
+func (r *run) root() *run {
+	for r.parent != nil {
+		r = r.parent
+	}
+	return r
+}
+
+// split returns the shard, from 1, of each of some units of work: the longest first, each to
+// the shard with the least so far.
+func split(costs []float64, shards int) []int {
+	order := make([]int, len(costs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(costs[j], costs[i]) })
+	load, out := make([]float64, shards), make([]int, len(costs))
+	for _, i := range order {
+		least := slices.Index(load, slices.Min(load))
+		load[least] += costs[i]
+		out[i] = least + 1
+	}
+	return out
 }
 
 // minutes shows a duration roughly.
@@ -168,9 +204,23 @@ func (s *Study) Only(names []string) error {
 	if len(groups) != len(names) {
 		return fmt.Errorf("%s: there are %s", strings.Join(names, ","), strings.Join(known, ", "))
 	}
+	all := s.cost()
 	s.Groups = groups
+	if all > 0 {
+		s.Least = time.Duration(float64(s.Least) * s.cost() / all)
+	}
 	s.Claims = slices.DeleteFunc(s.Claims, func(c Claim) bool { return !slices.Contains(names, c.Group) })
 	return nil
+}
+
+// cost returns that of all runs.
+func (s *Study) cost() (sum float64) {
+	for _, g := range s.Groups {
+		for _, e := range g.Entries {
+			sum += e.Cost * float64(s.Seeds)
+		}
+	}
+	return sum
 }
 
 // List prints the runs of a study as commands.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,7 +80,7 @@ func TestStudy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(page), "A &lt;tiny&gt; study") || strings.Count(string(page), "<svg") != 3 {
+	if !strings.Contains(string(page), "A &lt;tiny&gt; study") || strings.Count(string(page), "<svg") != 3 || strings.Count(string(page), "stroke-dasharray") != 2 {
 		t.Errorf("the page has %d charts, or an unescaped title", strings.Count(string(page), "<svg"))
 	}
 	figures, _ := filepath.Glob(filepath.Join(dir, "*.svg"))
@@ -170,6 +171,83 @@ func TestPlanErrors(t *testing.T) {
 	}
 }
 
+// Shards have all runs between them, once, each some, and tickets go where what they need is.
+func TestShards(t *testing.T) {
+	for shards := 1; shards <= 6; shards++ { // six runs depend on none
+		seen := map[string]int{}
+		for shard := 1; shard <= shards; shard++ {
+			runs, err := tiny(t).runs(shard, shards)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cost, here := 0.0, map[*run]bool{}
+			for _, r := range runs {
+				seen[r.name()]++
+				cost += r.entry.Cost
+				if here[r] = true; r.parent != nil && !here[r.parent] {
+					t.Errorf("shard %d of %d has %s without what it needs", shard, shards, r.name())
+				}
+			}
+			if even := 16 / float64(shards); cost < even-3 || cost > even+3 {
+				t.Errorf("shard %d of %d has work of %v, of 16", shard, shards, cost)
+			}
+		}
+		for name, n := range seen {
+			if n != 1 {
+				t.Errorf("%d shards do %s %d times", shards, name, n)
+			}
+		}
+		if len(seen) != 8 {
+			t.Errorf("%d shards do %d runs, want 8", shards, len(seen))
+		}
+	}
+	if got := split([]float64{1, 1, 4, 2, 2, 1}, 2); !slices.Equal(got, []int{1, 2, 1, 2, 2, 1}) {
+		t.Errorf("split into %v", got)
+	}
+}
+
+// Every group with a sparse run is drawn against the sparsity, from low to high, beside the
+// dense run.
+func TestBySparsity(t *testing.T) {
+	s := tiny(t)
+	g := &s.Groups[0]
+	task, err := tasks.Find(g.Task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(entry int, sparsity float64) row {
+		return row{Entry: &g.Entries[entry], results: []tasks.Result{{Task: "digits", TestAccuracy: 0.5 + sparsity/10, Sparsity: sparsity}}}
+	}
+	c := bySparsity(g, []row{at(0, 0), at(2, 0.9), at(1, 0.5), at(3, 0.9)}, task.Metric)
+	if len(c.Series) != 3 || !slices.Equal(c.Series[0].X, []float64{0.5, 0.9}) || !slices.Equal(c.Series[1].X, []float64{0.9}) ||
+		c.Series[2].Name != "Dense" || !c.Series[2].Level || c.Series[2].Y[0] != 50 {
+		t.Errorf("series %+v", c.Series)
+	}
+	if c := bySparsity(g, []row{at(0, 0)}, task.Metric); c.Series != nil {
+		t.Errorf("without a sparse run: %+v", c.Series)
+	}
+}
+
+// A budget below what the smallest plan takes is said to be.
+func TestLeast(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for budget, says := range map[time.Duration]string{
+		time.Minute: "the budget is small: the smallest plan, which follows, takes about 10 min on two cores\n", time.Hour: "", 0: "",
+	} {
+		var w bytes.Buffer
+		s := tiny(t)
+		s.Least = 5 * time.Minute
+		if err := s.Limit(4, []string{"digits"}); err != nil { // twice the seeds
+			t.Fatal(err)
+		}
+		s.Run(ctx, Options{Out: t.TempDir(), Budget: budget, Progress: &w})
+		if line, _, _ := strings.Cut(w.String(), "["); line != says {
+			t.Errorf("%v: said %q, want %q", budget, line, says)
+		}
+	}
+}
+
 // Verdicts come from differences between runs of the same seed.
 func TestJudge(t *testing.T) {
 	task, err := tasks.Find("digits")
@@ -193,12 +271,23 @@ func TestJudge(t *testing.T) {
 		{of(0.90, 0.80, 0.70), of(0.91, 0.79, 0.70), NotBelow, true},
 		{of(0.80, 0.70, 0.60), of(0.90, 0.81, 0.72), NotBelow, false},
 		{of(0.90, 0.80), of(0.901, 0.798), Near, true},
-		{of(0.90, 0.80), of(0.80, 0.70), Near, false},
-		{of(0.9), of(0.8), Above, false}, // one seed proves nothing
+		{of(0.90, 0.80, 0.70), of(0.894, 0.796, 0.694), Near, false}, // half a point, each time
+		{of(0.9), of(0.8), Above, false},                             // one seed proves nothing
+		{of(0.9), of(0.8), NotBelow, false},
+		{of(0.8), of(0.8), Near, false},
 		{of(), of(0.8), NotBelow, false},
 	} {
 		if o := judge(Claim{Kind: c.kind}, c.a, c.b, task.Metric); o.Holds != c.holds {
 			t.Errorf("kind %d: %s: holds %v", c.kind, o.Figures, o.Holds)
+		}
+	}
+	for says, o := range map[string]Ordering{
+		"the first is better by 0.53 ± 0.07":  judge(Claim{Kind: Near}, of(0.90, 0.80, 0.70), of(0.894, 0.796, 0.694), task.Metric),
+		"the second is better by 0.53 ± 0.07": judge(Claim{Kind: Near}, of(0.894, 0.796, 0.694), of(0.90, 0.80, 0.70), task.Metric),
+		"one seed proves nothing":             judge(Claim{Kind: NotBelow}, of(0.9), of(0.8), task.Metric),
+	} {
+		if !strings.HasSuffix(o.Figures, says) {
+			t.Errorf("%q does not end with %q", o.Figures, says)
 		}
 	}
 	lower := task.Metric

@@ -1,6 +1,7 @@
 package study
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,7 @@ func (s *Study) Paper() (source string, commands []string) { return s.Source, s.
 // Limit sets the number of seeds and leaves only some groups.
 func (s *Study) Limit(seeds int, groups []string) error {
 	if seeds > 0 {
+		s.Least = s.Least * time.Duration(seeds) / time.Duration(s.Seeds)
 		s.Seeds = seeds
 	}
 	if groups == nil {
@@ -61,7 +63,8 @@ type Trials struct {
 // Arm is one way to train.
 type Arm struct {
 	Key, Label string
-	Command    string // that does the same
+	Command    string  // that does the same
+	Cost       float64 // duration in that of other arms; 0 for 1
 	// Train trains in a run directory, or goes on there, and leaves result.json.
 	Train func(ctx context.Context, o Options, seed uint64, dir string) error
 }
@@ -165,13 +168,24 @@ func (s *Trials) execute(ctx context.Context, o Options, all []*trial) {
 			}
 		})
 	}
+	var parts []int
+	if o.Shards > 1 && !o.Merge {
+		parts = split(trialCosts(all), o.Shards)
+	}
 	for i, t := range all {
-		if o.Shards <= 1 || o.Merge || i%o.Shards == o.Shard-1 {
+		if parts == nil || parts[i] == o.Shard {
 			queue <- t
 		}
 	}
 	close(queue)
 	workers.Wait()
+}
+
+func trialCosts(all []*trial) (costs []float64) {
+	for _, t := range all {
+		costs = append(costs, cmp.Or(t.arm.Cost, 1))
+	}
+	return costs
 }
 
 func (s *Trials) dir(o Options, arm string, seed int) string {

@@ -86,8 +86,9 @@ func rows(g *Group, runs []*run) []row {
 	return out
 }
 
-// judge compares two rows seed by seed. The difference counts if it is larger than its
-// standard error: with the few seeds there are, no more can be said.
+// judge compares two rows seed by seed. One is better if the difference is larger than its
+// standard error: with the few seeds there are, no more can be said. They are the same if it
+// is within twice that.
 func judge(c Claim, a, b row, m tasks.Metric) Ordering {
 	o := Ordering{Claim: c.Text()}
 	var d []float64
@@ -117,23 +118,29 @@ func (o *Ordering) settle(kind Kind, d, as, bs []float64, m tasks.Metric) {
 	if m.Lower {
 		mean = -mean
 	}
+	o.Figures = fmt.Sprintf("%.*f ± %.*f against %.*f ± %.*f%s; ", m.Digits, meanA, m.Digits, sdA, m.Digits, meanB, m.Digits, sdB, m.Unit)
+	if len(d) == 1 {
+		o.Figures += fmt.Sprintf("better by %.*f: one seed proves nothing", m.Digits, mean)
+		return
+	}
 	se := sd / math.Sqrt(float64(len(d)))
-	alone := len(d) == 1 // proves nothing
 	switch kind {
 	case Above:
-		o.Holds = mean > se && !alone
+		o.Holds = mean > se
 	case NotBelow:
 		o.Holds = mean >= -se
 	case Near:
-		o.Holds = math.Abs(mean) <= max(2*se, 0.01*math.Abs(meanB))
+		o.Holds = math.Abs(mean) <= 2*se
 	}
-	o.Figures = fmt.Sprintf("%.*f ± %.*f against %.*f ± %.*f%s; better by %.*f", m.Digits, meanA, m.Digits, sdA, m.Digits, meanB, m.Digits, sdB, m.Unit, m.Digits, mean)
-	if !alone {
-		o.Figures += fmt.Sprintf(" ± %.*f", m.Digits, se)
-	} else {
-		o.Figures += " on one seed, which proves nothing"
+	better := "better by"
+	if kind == Near && !o.Holds { // one of them is
+		better = "the first is better by"
+		if mean < 0 {
+			better, mean = "the second is better by", -mean
+		}
 	}
-	if !o.Holds && !alone && kind == Above && mean > 0 {
+	o.Figures += fmt.Sprintf("%s %.*f ± %.*f", better, m.Digits, mean, m.Digits, se)
+	if !o.Holds && kind == Above && mean > 0 {
 		o.Figures += ": within the noise"
 	}
 }

@@ -93,7 +93,7 @@ func Study(budget time.Duration) *study.Trials {
 	work := 0
 	for _, a := range arms {
 		work += a.work()
-		s.Arms = append(s.Arms, study.Arm{Key: a.key, Label: a.label, Command: fmt.Sprintf("filigree train vocoder --units %d --sparsity %g --block %s --streams %d --method %s --condition %d --crop %d --rate %g --predict 0",
+		s.Arms = append(s.Arms, study.Arm{Key: a.key, Label: a.label, Cost: float64(a.work()), Command: fmt.Sprintf("filigree train vocoder --units %d --sparsity %g --block %s --streams %d --method %s --condition %d --crop %d --rate %g --predict 0",
 			a.units, a.sparsity, a.block, a.streams, c.of(a).Method, c.base.Condition, c.base.Crop, c.base.Rate),
 			Train: func(ctx context.Context, o study.Options, seed uint64, dir string) error {
 				s := c.of(a)
