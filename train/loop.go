@@ -99,6 +99,7 @@ type Loop struct {
 	SaveEvery int                                       // steps between checkpoints; 0 for none but SavePeriod's
 	SaveAfter time.Duration                             // longest time between checkpoints; 0 for a minute
 	Best      func(path string) error                   // saves the model whenever it scores best; may be nil
+	BestFrom  int                                       // scores count as the best from this step on; the last one always does
 	Report    func(Event)                               // may be nil
 
 	params  []*nn.Param
@@ -283,6 +284,9 @@ func (l *Loop) score(ctx context.Context) (Scores, error) {
 	scores, err := l.Evaluate(ctx)
 	if err != nil {
 		return scores, fmt.Errorf("train: evaluate after step %d: %w", l.state.Step, err)
+	}
+	if l.state.Step < min(l.BestFrom, l.Steps) {
+		return scores, nil
 	}
 	if l.Best != nil && l.Dir != nil && (!l.state.Scored || scores.Quality > l.state.Best) {
 		if err := l.Best(l.Dir.Best()); err != nil {

@@ -261,3 +261,26 @@ func TestSaveFailure(t *testing.T) {
 		t.Error("the checkpoint before was harmed")
 	}
 }
+
+// Scores before BestFrom do not count as the best, those of the last step always do.
+func TestBestFrom(t *testing.T) {
+	for from, want := range map[int]int{0: 10, 35: 40, 100: 60} {
+		l := newLoop(t, newDir(t))
+		l.EvalEvery, l.BestFrom = 10, from
+		l.Evaluate = func(context.Context) (Scores, error) { // ever worse
+			return Scores{Quality: -float64(l.state.Step), Count: 1}, nil
+		}
+		var saved []int
+		l.Best = func(string) error {
+			saved = append(saved, l.state.Step)
+			return nil
+		}
+		o, err := l.Run(context.Background(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(saved, []int{want}) || o.Best != -float64(want) {
+			t.Errorf("from step %d: saved after steps %v, best %v; want %d", from, saved, o.Best, want)
+		}
+	}
+}
