@@ -67,14 +67,17 @@ func Prune(path, out string, s Settings) (*Model, error) {
 }
 
 // FineTuning returns the settings of a training that prunes the model at path: those it was
-// trained with, at a tenth of the learning rate, pruned from the start to three quarters.
+// trained with, at a tenth of the learning rate, pruned from the start to three quarters in
+// twenty steps. What only the method had a use for that it was trained by is left out.
 func FineTuning(m *Model, s Settings, epochs int, rate float64) Settings {
 	t := m.Settings
 	t.Init, t.Epochs, t.Steps, t.Multiplier, t.WarmUp = m.Path, epochs, 0, 1, 0
 	t.Method, t.Sparsity, t.Distribution, t.Block, t.Keep, t.Seed = s.Method, s.Sparsity, s.Distribution, s.Block, s.Keep, s.Seed
-	t.Begin, t.Until, t.Rate = 0, 0.75, rate
+	t.Begin, t.Until, t.Every, t.Rate = 0, 0.75, 0, rate
 	if rate == 0 {
 		t.Rate = m.Settings.Rate / 10
 	}
+	t.Ticket, t.GrowInit, t.Redistribute, t.ShareGateMask, t.Penalty, t.Threshold = "", "zero", false, false, 0, 0
+	t.Evolve, t.Population, t.Sampling, t.Spread, t.EvolveRate, t.Generation, t.Separable, t.Independent = "", 0, "", 0, 0, 0, false, false
 	return t
 }

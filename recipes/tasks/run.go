@@ -87,11 +87,15 @@ func Run(ctx context.Context, task string, s Settings, out IO) (Result, error) {
 			return Result{}, err
 		}
 	}
-	path, err := filepath.Abs(out.Dir)
-	if err != nil {
-		return Result{}, err
+	for _, path := range []*string{&out.Dir, &s.Data, &s.Ticket, &s.Init} { // so that it goes on from anywhere
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return Result{}, err
+		}
 	}
-	dir, err := train.Create(path, config{task, s})
+	dir, err := train.Create(out.Dir, config{task, s})
 	if err != nil {
 		return Result{}, err
 	}

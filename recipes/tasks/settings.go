@@ -25,7 +25,7 @@ type Settings struct {
 	Keep         string  `json:"keep" placeholder:"NAMES" group:"Sparsity" help:"Layers that stay dense, on top of the sparsity: names or patterns such as head.*, separated by commas."`
 	Begin        float64 `json:"begin" group:"Sparsity" help:"magnitude, random, variational, l0: share of the training after which pruning, or its penalty, begins."`
 	Until        float64 `json:"until" group:"Sparsity" help:"Share of the training after which the topology, or the penalty, stays; pruning ends at 0.75 at the latest."`
-	Every        int     `json:"every" group:"Sparsity" help:"Steps between changes of the topology."`
+	Every        int     `json:"every" group:"Sparsity" help:"Steps between changes of the topology; 0 for a twentieth of those in which it changes."`
 	DropFraction float64 `json:"drop_fraction" group:"Sparsity" help:"set, snfs, rigl: share of a layer's weights exchanged at the first change."`
 	DropSchedule string  `json:"drop_schedule" group:"Sparsity" help:"set, snfs, rigl: how that share falls: cosine, constant, linear or cubic."`
 	GrowInit     string  `json:"grow_init" group:"Sparsity" help:"rigl: values of new weights: zero, normal, uniform, shuffled or gradient (a step against it at the highest learning rate)."`
@@ -147,7 +147,7 @@ func (s *Settings) Validate() error {
 		within("dropout", s.Dropout, 0, 1, true),
 		within("size", float64(s.Size), 0, 2048, false),
 		least("layers", s.Layers, 0), least("beam", s.Beam, 0),
-		least("every", s.Every, 1), least("steps", s.Steps, 0), least("epochs", s.Epochs, 1),
+		least("every", s.Every, 0), least("steps", s.Steps, 0), least("epochs", s.Epochs, 1),
 		least("batch", s.Batch, 1), least("warm-up", s.WarmUp, 0), least("threads", s.Threads, 0),
 		least("images", s.Images, 0), least("depth", s.Depth, 0), least("length", s.Length, 0), least("vocabulary", s.Vocabulary, 0),
 	} {

@@ -27,7 +27,7 @@ func TestValidate(t *testing.T) {
 		"--rate -1":            func(s *Settings) { s.Rate = -1 },
 		"--momentum 1":         func(s *Settings) { s.Momentum = 1 },
 		"--until 1.1":          func(s *Settings) { s.Until = 1.1 },
-		"--every 0":            func(s *Settings) { s.Every = 0 },
+		"--every -1":           func(s *Settings) { s.Every = -1 },
 		"--epochs 0":           func(s *Settings) { s.Epochs = 0 },
 		"--depth 21":           func(s *Settings) { s.Depth = 21 },
 		"--optimizer lion":     func(s *Settings) { s.Optimizer = "lion" },

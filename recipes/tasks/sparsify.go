@@ -36,10 +36,10 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 	begin, until := int(s.Begin*float64(j.steps)), max(1, int(s.Until*float64(j.steps)))
 	rewiring := prune.Rewiring{
 		Sparsity: s.Sparsity, Distribution: distribution, Structure: structure,
-		Until: until, Every: s.Every, DropFraction: s.DropFraction, Drop: dropOf(s, until),
+		Until: until, Every: everyOf(s, until), DropFraction: s.DropFraction, Drop: dropOf(s, until),
 	}
 	end := max(begin, min(until, 3*j.steps/4)) // what was pruned last needs time to be made up for
-	schedule := prune.Cubic{From: begin, Until: end, Every: s.Every}
+	schedule := prune.Cubic{From: begin, Until: end, Every: everyOf(s, end-begin)}
 	one := 1 / float64(max(samples, 1))
 	penalty := prune.Penalty{
 		Lambda: s.Penalty * one, From: begin, Until: end, Structure: structure, Sparsity: s.Sparsity,
@@ -76,8 +76,10 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 		}
 		j.method = rigl
 	case "magnitude":
+		j.loop.BestFrom = end + 1 // before it is as sparse as asked for, it is another network
 		j.method = prune.Magnitude{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Schedule: schedule, Global: global}
 	case "random":
+		j.loop.BestFrom = end + 1
 		j.method = &prune.RandomPruning{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Schedule: schedule}
 	case "variational":
 		if s.Threshold > 0 && s.Penalty > 0 {
@@ -100,6 +102,15 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 		j.loop.Weights = slices.DeleteFunc(j.loop.Weights, func(w prune.Weight) bool { return keep(w.Name) })
 	}
 	return nil
+}
+
+// everyOf returns how many steps apart changes of the topology are, where they are made in a
+// span of so many.
+func everyOf(s Settings, span int) int {
+	if s.Every == 0 {
+		return max(1, span/20)
+	}
+	return s.Every
 }
 
 // evolution returns the method that searches for masks or for weights.
