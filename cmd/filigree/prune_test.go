@@ -1,10 +1,12 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A dense model is pruned at once and step by step, and runs are compared.
@@ -73,6 +75,31 @@ func TestReproduceShows(t *testing.T) {
 		out, errs, code := execute(t, dir, strings.Fields(args)...)
 		if code != 0 || !strings.Contains(out, says) {
 			t.Errorf("%s: code %d, %s\n%s\ndoes not contain %q", args, code, errs, out, says)
+		}
+	}
+}
+
+// Every command at a paper's settings is one that the program takes.
+func TestFullSettingsParse(t *testing.T) {
+	for _, s := range studies {
+		n := 0
+		_, lines := s.make(2 * time.Hour).Paper()
+		for _, line := range lines {
+			if strings.HasPrefix(line, "#") {
+				continue
+			}
+			_, command, ok := strings.Cut(line, "filigree ")
+			args := strings.Fields(command)
+			if !ok || len(args) == 0 {
+				t.Fatalf("%s: %q is no command", s.name, line)
+			}
+			n++
+			if _, err := newParser(commandLine(args[0]), console{io.Discard, io.Discard}).Parse(args); err != nil {
+				t.Errorf("%s: %s: %v", s.name, line, err)
+			}
+		}
+		if n == 0 {
+			t.Errorf("%s has no commands at the paper's settings", s.name)
 		}
 	}
 }

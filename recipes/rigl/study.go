@@ -18,7 +18,7 @@ func Study(budget time.Duration) *study.Study {
 		Name: "rigl", Title: "Rigging the Lottery, at laptop scale",
 		Source: "U. Evci, T. Gale, J. Menick, P. S. Castro, E. Elsen: Rigging the Lottery: Making All Tickets Winners. ICML 2020, arXiv:1911.11134",
 		Seeds:  3,
-		Full:   full,
+		Full:   full(),
 		Least:  20 * time.Minute,
 	}
 	if size >= 4 {
@@ -272,12 +272,4 @@ func chars(s *study.Study, steps int) {
 		study.Claim{A: "RigL 2x", B: "RigL", Kind: study.Above},
 		study.Claim{A: "Pruning", B: "RigL", Kind: study.Above, Explanation: short(steps)})...)
 	s.Groups = append(s.Groups, g)
-}
-
-// full holds the paper's own settings (arXiv:1911.11134, section 4 and appendices B, I).
-var full = []string{
-	"filigree train cifar10 --data DIR --method rigl --sparsity 0.9 --depth 22 --width 2 --epochs 250 --batch 128 --rate 0.1 --schedule step --decay 5e-4 --every 100 --drop-fraction 0.3 --until 0.75",
-	"filigree train mnist --data DIR --method rigl --sparsity 0.98 --epochs 200 --batch 100 --rate 0.2 --decay 1e-4 --every 100 --drop-fraction 0.3",
-	"filigree train images --data IMAGENET --arch resnet-50 --method rigl --sparsity 0.8 --epochs 100 --batch 256 --rate 0.1 --warm-up 25000 --decay 1e-4 --smoothing 0.1 --every 100",
-	"filigree train charlm --data WIKITEXT103 --method rigl --sparsity 0.75 --distribution even --width 1 --length 512 --batch 32 --steps 200000 --rate 7e-4 --decay 5e-4 --clip 10 --every 100 --drop-fraction 0.1 --until 1",
 }

@@ -17,7 +17,7 @@ func Study(budget time.Duration) *study.Study {
 		Name: "state-of-sparsity", Title: "The State of Sparsity, at laptop scale",
 		Source: "T. Gale, E. Elsen, S. Hooker: The State of Sparsity in Deep Neural Networks. arXiv:1902.09574",
 		Seeds:  3,
-		Full:   full,
+		Full:   full(),
 		Least:  25 * time.Minute,
 	}
 	if size >= 4 {
@@ -187,11 +187,4 @@ func translate(s *study.Study, size float64) {
 		}
 		s.Claims = append(s.Claims, c)
 	}
-}
-
-// full holds the nearest to the paper's own settings (section 3 and the released flags).
-var full = []string{
-	"filigree train images --data IMAGENET --arch resnet-50 --method magnitude --sparsity 0.9 --distribution even --epochs 100 --batch 1024 --rate 0.4 --schedule step --decay 1e-4 --smoothing 0.1 --begin 0.31 --until 0.6 --every 2000",
-	"filigree train images --data IMAGENET --arch resnet-50 --method variational --sparsity 0.9 --penalty 0.1 --threshold 0.5 --epochs 100 --batch 1024",
-	"filigree train translate --data WMT14 --from en --to de --method magnitude --sparsity 0.9 --distribution even --steps 500000 --width 4 --layers 6 --vocabulary 32000 --smoothing 0.1 --dropout 0.1 --every 10000",
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/seed073b5613/filigree/models/vision"
@@ -50,7 +51,9 @@ type Settings struct {
 	Batch      int     `json:"batch" group:"Training" help:"Samples in a batch."`
 	Optimizer  string  `json:"optimizer" group:"Training" help:"sgd, adam or adamw."`
 	Rate       float64 `json:"rate" group:"Training" help:"Learning rate at its highest."`
-	Schedule   string  `json:"schedule" group:"Training" help:"Learning rate over time: constant, cosine or step (a fifth at 1/3, 2/3 and 5/6)."`
+	Schedule   string  `json:"schedule" group:"Training" help:"Learning rate over time: constant, cosine or step (a fifth at 1/3, 2/3 and 5/6, or --rate-factor at --drops)."`
+	Drops      string  `json:"drops,omitempty" placeholder:"SHARES" group:"Training" help:"step: shares of the training after which the rate falls, rising and separated by commas: 0.3,0.7,0.9."`
+	RateFactor float64 `json:"rate_factor,omitempty" group:"Training" help:"step: what the rate is multiplied with when it falls; 0 for 0.2."`
 	WarmUp     int     `json:"warm_up" group:"Training" help:"Steps in which the rate rises from 0."`
 	Momentum   float64 `json:"momentum" group:"Training" help:"SGD: momentum."`
 	Nesterov   bool    `json:"nesterov" negatable:"" group:"Training" help:"SGD: Nesterov momentum."`
@@ -138,6 +141,7 @@ func (s *Settings) Validate() error {
 		within("penalty", s.Penalty, 0, 1e6, false), within("threshold", s.Threshold, 0, 8, false),
 		within("multiplier", s.Multiplier, 0.01, 1000, false),
 		within("rate", s.Rate, 0, math.MaxFloat32, false),
+		within("rate-factor", s.RateFactor, 0, 1, true),
 		within("momentum", s.Momentum, 0, 1, true),
 		within("decay", s.Decay, 0, math.MaxFloat32, false),
 		within("width", s.Width, 0, 100, false),
@@ -154,6 +158,12 @@ func (s *Settings) Validate() error {
 		if err != nil {
 			return err
 		}
+	}
+	if (s.Drops != "" || s.RateFactor != 0) && s.Schedule != "step" {
+		return fmt.Errorf("--drops %q, --rate-factor %v: only with --schedule step", s.Drops, s.RateFactor)
+	}
+	if _, err := s.drops(); err != nil {
+		return err
 	}
 	if photos := vision.Architectures()[1:]; s.Arch != "" && !slices.Contains(photos, s.Arch) {
 		return fmt.Errorf("--arch %s: not one of %s", s.Arch, strings.Join(photos, ", "))
@@ -176,6 +186,23 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("--depth %d: must be 6n+4: for example 10, 16, 22, 28 or 40", s.Depth)
 	}
 	return nil
+}
+
+// drops returns the shares of the training after which the rate falls.
+func (s *Settings) drops() ([]float64, error) {
+	if s.Drops == "" {
+		return []float64{1. / 3, 2. / 3, 5. / 6}, nil
+	}
+	var out []float64
+	last := 0.0
+	for _, text := range strings.Split(s.Drops, ",") {
+		share, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(share > last && share < 1) {
+			return nil, fmt.Errorf("--drops %s: %q is not a share between %v and 1", s.Drops, text, last)
+		}
+		out, last = append(out, share), share
+	}
+	return out, nil
 }
 
 // validateEvolution checks the settings of evolution strategies.

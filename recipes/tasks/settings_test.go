@@ -35,6 +35,11 @@ func TestValidate(t *testing.T) {
 		"--sampling dice":      func(s *Settings) { s.Method, s.Sampling = "evolution", "dice" },
 		"--evolve all":         func(s *Settings) { s.Method, s.Evolve = "evolution", "all" },
 		"--separable":          func(s *Settings) { s.Method, s.Separable = "evolution", true },
+		"--drops 0.5,0.4":      func(s *Settings) { s.Schedule, s.Drops = "step", "0.5,0.4" },
+		"--drops 0.5,1":        func(s *Settings) { s.Schedule, s.Drops = "step", "0.5,1" },
+		"--drops half":         func(s *Settings) { s.Schedule, s.Drops = "step", "half" },
+		`--drops "0.5"`:        func(s *Settings) { s.Drops = "0.5" },
+		"--rate-factor 1":      func(s *Settings) { s.Schedule, s.RateFactor = "step", 1 },
 		"--save-seconds 86400": func(s *Settings) { s.SaveSeconds = 86400 },
 	} {
 		s := tasks[0].Default
@@ -57,6 +62,19 @@ func TestRate(t *testing.T) {
 		for i, step := range []int{0, 300, 599} {
 			if got := rate(step); math.Abs(got-want[i]) > 1e-4 {
 				t.Errorf("%s: rate %v at step %d, want %v", name, got, step, want[i])
+			}
+		}
+	}
+}
+
+// Rates fall where they are told to, also in longer trainings.
+func TestDrops(t *testing.T) {
+	s := Settings{Rate: 1, Schedule: "step", Drops: "0.3,0.7,0.9", RateFactor: 0.1}
+	for _, n := range []int{100, 500} {
+		rate := (&job{steps: n, config: config{Settings: s}}).rate()
+		for share, want := range map[float64]float64{0: 1, 0.29: 1, 0.3: 0.1, 0.69: 0.1, 0.7: 0.01, 0.89: 0.01, 0.9: 0.001, 0.99: 0.001} {
+			if got := rate(int(math.Round(share * float64(n)))); math.Abs(got-want) > 1e-9 {
+				t.Errorf("rate %v at %v of %d steps, want %v", got, share, n, want)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -282,7 +283,12 @@ func (j *job) rate() optim.Schedule {
 	case "cosine":
 		schedule = optim.Cosine(s.Rate, n)
 	case "step":
-		schedule = optim.StepDecay(s.Rate, 0.2, n/3, 2*n/3, 5*n/6)
+		shares, _ := s.drops() // valid: see Validate
+		at := make([]int, len(shares))
+		for i, share := range shares {
+			at[i] = int(share*float64(n) + 1e-9)
+		}
+		schedule = optim.StepDecay(s.Rate, cmp.Or(s.RateFactor, 0.2), at...)
 	}
 	if s.WarmUp > 0 {
 		schedule = optim.WarmUp(schedule, int(s.Multiplier*float64(s.WarmUp)))
