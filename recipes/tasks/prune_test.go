@@ -10,7 +10,7 @@ import (
 	"github.com/seed073b5613/filigree/train"
 )
 
-// tune prunes a run while it trains on.
+// tune prunes a run while it trains on, and is scored before all weights have gone.
 func tune(t *testing.T, from, dir string, change func(*Settings)) (Result, error) {
 	t.Helper()
 	m, err := Open(from)
@@ -20,7 +20,7 @@ func tune(t *testing.T, from, dir string, change func(*Settings)) (Result, error
 	s := m.Settings
 	s.Method, s.Sparsity, s.Distribution = "magnitude", 0.98, "even"
 	change(&s)
-	return Run(t.Context(), m.Task, FineTuning(m, s, 2, 0.01), IO{Dir: dir})
+	return Run(t.Context(), m.Task, FineTuning(m, s, 9, 0.01), IO{Dir: dir})
 }
 
 // A model is pruned in many steps however short the training is, whatever ticket its own run
