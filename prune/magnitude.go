@@ -20,6 +20,8 @@ type Magnitude struct {
 	Structure    Structure
 	Schedule     Cubic
 	Global       bool // rank the entries of all layers together; Distribution only says which stay dense
+
+	First map[string]*sparse.Mask // what there is to prune, by name of the weight; without one, all of it
 }
 
 // Begin sets the targets; all weights still exist.
@@ -51,6 +53,8 @@ type RandomPruning struct {
 	Distribution Distribution // of the final sparsity; nil: Uniform
 	Structure    Structure
 	Schedule     Cubic
+
+	First map[string]*sparse.Mask // as of [Magnitude]
 
 	random *rand.PCG
 }
@@ -87,7 +91,7 @@ func (r *RandomPruning) UnmarshalBinary(b []byte) error {
 }
 
 func (r *RandomPruning) gradual() gradual {
-	return gradual{r.Sparsity, r.Distribution, r.Structure, r.Schedule, false}
+	return gradual{r.Sparsity, r.Distribution, r.Structure, r.Schedule, false, r.First}
 }
 
 // gradual drops the entries of lowest score by a schedule.
@@ -97,6 +101,7 @@ type gradual struct {
 	Structure    Structure
 	Schedule     Cubic
 	Global       bool
+	First        map[string]*sparse.Mask
 }
 
 func (m gradual) begin(name string, ws []Weight) error {
@@ -107,7 +112,62 @@ func (m gradual) begin(name string, ws []Weight) error {
 	if d == nil {
 		d = Uniform
 	}
-	return assign(ws, d, m.Sparsity, m.Structure)
+	if err := assign(ws, d, m.Sparsity, m.Structure); err != nil || m.First == nil {
+		return err
+	}
+	return m.start(name, ws)
+}
+
+// start takes away what does not exist to begin with.
+func (m gradual) start(name string, ws []Weight) error {
+	have, want, all, n := 0, 0, 0, 0
+	for _, w := range ws {
+		mask := m.First[w.Name]
+		if mask != nil && (mask.M != w.M() || mask.K != w.K()) {
+			return fmt.Errorf("prune: %s: weight %q is [%d, %d], its topology is for [%d, %d]", name, w.Name, w.M(), w.K(), mask.M, mask.K)
+		}
+		if w.Target > 0 {
+			var err error
+			if mask, err = inBlocks(w, mask, m.Structure.rows()); err != nil {
+				return fmt.Errorf("prune: %s: %w", name, err)
+			}
+			have, want, all, n = have+mask.Count(), want+kept(mask.Blocks(), w.Target), all+mask.Blocks(), n+1
+		}
+		if mask != nil && mask.Count() < mask.Blocks() {
+			setTopology(w.Param, mask)
+		}
+	}
+	if m.Global {
+		want = kept(all, m.Sparsity)
+	}
+	if want > have+n { // each layer is rounded
+		return fmt.Errorf("prune: %s: a sparsity of %.4g is less than the %.4g that the weights have: what does not exist cannot come back",
+			name, m.Sparsity, 1-float64(have)/float64(all))
+	}
+	return nil
+}
+
+// inBlocks returns a topology, all of the weight where it is nil, in blocks of R rows.
+func inBlocks(w Weight, mask *sparse.Mask, R int) (*sparse.Mask, error) {
+	out := sparse.NewMask(w.M(), w.K(), R)
+	if mask == nil {
+		out.Fill()
+		return out, nil
+	}
+	for key := range out.Blocks() {
+		group, col, n := key/out.K, key%out.K, 0
+		rows := min(R, out.M-group*R)
+		for row := group * R; row < group*R+rows; row++ {
+			if mask.Get(row/mask.R, col) {
+				n++
+			}
+		}
+		if n > 0 && n < rows {
+			return nil, fmt.Errorf("weight %q has blocks of %d rows of which a part does not exist: prune it in blocks of %d", w.Name, R, mask.R)
+		}
+		out.Set(group, col, n > 0)
+	}
+	return out, nil
 }
 
 func (m gradual) step(step int, ws []Weight, rate score) []Change {

@@ -33,6 +33,7 @@ func (pruneCommand) Help() string {
 	return `Examples:
   filigree prune runs/mnist/20260102-030405-1 --sparsity 0.8
   filigree prune model.safetensors --method random --distribution erk -o sparse.safetensors
+  filigree prune sparse.safetensors --sparsity 0.95     further: what does not exist stays away
   filigree prune model.safetensors --sparsity 0.95 --epochs 2 --data data/mnist`
 }
 
@@ -112,7 +113,10 @@ func (c *pruneCommand) train(ctx context.Context, io console, path string) error
 	if err != nil {
 		return err
 	}
-	s := tasks.FineTuning(m, c.settings(m.Settings), c.Epochs, c.Rate)
+	s, err := tasks.FineTuning(m, c.settings(m.Settings), c.Epochs, c.Rate)
+	if err != nil {
+		return err
+	}
 	if c.Data != "" {
 		s.Data = c.Data
 	}

@@ -167,7 +167,7 @@ func (j *job) summary() string {
 	s := j.config.Settings
 	sparsity := ""
 	switch {
-	case j.topology != nil:
+	case j.topology != nil && s.Method != "magnitude" && s.Method != "random": // these go on from it
 		sparsity = fmt.Sprintf(" from the topology of %s, %.4g %% sparsity", filepath.Base(s.Ticket), 100*j.sparsityOf(j.topology))
 	case s.Method != "dense":
 		sparsity = fmt.Sprintf(" at %.4g %% sparsity (%s, %s blocks)", 100*s.Sparsity, s.Distribution, s.Block)

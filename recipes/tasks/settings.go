@@ -33,7 +33,7 @@ type Settings struct {
 	Redistribute bool    `json:"redistribute" group:"Sparsity" help:"snfs: move weights between layers."`
 	Penalty      float64 `json:"penalty" group:"Sparsity" help:"variational, l0: weight of the penalty, in units of one over the number of training samples; 0 for 1 (variational) or one that is steered towards the sparsity (l0)."`
 	Threshold    float64 `json:"threshold" group:"Sparsity" help:"variational: with a penalty of its own, weights of at least this log alpha go; else as many as the sparsity takes."`
-	Ticket       string  `json:"ticket" placeholder:"RUN" group:"Sparsity" help:"lottery, scratch: the run or model that found the topology; without it, one is pruned first. set, snfs, rigl: the run or model whose topology comes first."`
+	Ticket       string  `json:"ticket" placeholder:"RUN" group:"Sparsity" help:"lottery, scratch: the run or model that found the topology; without it, one is pruned first. set, snfs, rigl, magnitude, random: the run or model whose topology comes first."`
 
 	Evolve      string  `json:"evolve,omitempty" group:"Evolution" help:"evolution: what is searched for, masks (weights follow the gradient; the default) or weights (no gradients, under a random mask)."`
 	Population  int     `json:"population,omitempty" group:"Evolution" help:"evolution: members of a generation, even; 0 for 8."`

@@ -78,10 +78,10 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 		j.method = rigl
 	case "magnitude":
 		j.loop.BestFrom = end + 1 // before it is as sparse as asked for, it is another network
-		j.method = prune.Magnitude{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Schedule: schedule, Global: global}
+		j.method = prune.Magnitude{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Schedule: schedule, Global: global, First: j.topology}
 	case "random":
 		j.loop.BestFrom = end + 1
-		j.method = &prune.RandomPruning{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Schedule: schedule}
+		j.method = &prune.RandomPruning{Sparsity: s.Sparsity, Distribution: distribution, Structure: structure, Schedule: schedule, First: j.topology}
 	case "variational":
 		if s.Threshold > 0 && s.Penalty > 0 {
 			penalty.Sparsity = 0
@@ -151,16 +151,22 @@ func (j *job) topologyOf(path string) (map[string]*sparse.Mask, error) {
 	if err != nil {
 		return nil, err
 	}
-	masks := map[string]*sparse.Mask{}
-	for _, p := range nn.Params(m.Net) {
-		if p.Sparse != nil || p.Mask != nil {
-			masks[p.Name] = p.Topology(1)
-		}
-	}
+	masks := topology(nn.Params(m.Net))
 	if len(masks) == 0 {
 		return nil, fmt.Errorf("tasks: --ticket %s: all its weights exist", path)
 	}
 	return masks, nil
+}
+
+// topology returns which weights exist, of those parameters of which not all do.
+func topology(ps []*nn.Param) map[string]*sparse.Mask {
+	masks := map[string]*sparse.Mask{}
+	for _, p := range ps {
+		if p.Sparse != nil || p.Mask != nil {
+			masks[p.Name] = p.Topology(1)
+		}
+	}
+	return masks
 }
 
 // sparsityOf returns the sparsity of the network under masks; weights without one are dense.

@@ -8,7 +8,7 @@ import (
 )
 
 // starters are the methods that take a ticket.
-var starters = []string{"lottery", "scratch", "set", "snfs", "rigl"}
+var starters = []string{"lottery", "scratch", "set", "snfs", "rigl", "magnitude", "random"}
 
 // keyOrigin is the metadata of a model file that holds where its first weights came from, if
 // its settings do not tell.
