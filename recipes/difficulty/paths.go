@@ -243,7 +243,7 @@ func verdicts(all []one) []study.Ordering {
 			}
 		}
 		n := float64(max(o.Pairs, 1))
-		o.Holds = 2*yes > o.Pairs
+		o.Holds = 2*yes > o.Pairs && o.Pairs > 1 // one seed proves nothing
 		o.Figures = fmt.Sprintf("%s %.4f, %s %.4f on average; so in %d of %d seeds", c.what, low/n, c.than, high/n, yes, o.Pairs)
 		out = append(out, o)
 	}

@@ -110,6 +110,11 @@ func TestVerdicts(t *testing.T) {
 	if turned < 8 {
 		t.Errorf("only %d of the claims turn where two of three seeds are the other way", turned)
 	}
+	for _, o := range verdicts(good(1)) {
+		if o.Holds || o.Pairs != 1 {
+			t.Errorf("with one seed: %+v", o)
+		}
+	}
 	for _, o := range verdicts(nil) {
 		if o.Holds || o.Pairs != 0 {
 			t.Errorf("without results: %+v", o)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -203,6 +204,31 @@ func TestShards(t *testing.T) {
 	}
 	if got := split([]float64{1, 1, 4, 2, 2, 1}, 2); !slices.Equal(got, []int{1, 2, 1, 2, 2, 1}) {
 		t.Errorf("split into %v", got)
+	}
+}
+
+// Trials are shared by what they cost, too.
+func TestTrialShards(t *testing.T) {
+	var mu sync.Mutex
+	var did []string
+	var arms []Arm
+	for key, cost := range map[string]float64{"a": 0, "b": 3, "c": 0, "d": 0} {
+		arms = append(arms, Arm{Key: key, Cost: cost, Train: func(context.Context, Options, uint64, string) error {
+			mu.Lock()
+			did = append(did, key)
+			mu.Unlock()
+			return nil
+		}})
+	}
+	for shard, want := range []string{"b", "acd"} {
+		did = nil
+		if _, err := (&Trials{Name: "tiny", Seeds: 1, Arms: arms}).Run(t.Context(), Options{Out: t.TempDir(), Shard: shard + 1, Shards: 2}); err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(did)
+		if got := strings.Join(did, ""); got != want {
+			t.Errorf("shard %d does %s, want %s", shard+1, got, want)
+		}
 	}
 }
 
