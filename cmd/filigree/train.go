@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/alecthomas/kong"
@@ -114,6 +115,17 @@ func (t *trainTask) Validate() error {
 	}
 	if t.Learner != "" && t.name != "copy" && t.name != "charlm" {
 		return fmt.Errorf("--learner: copy and charlm can learn online, not %s", t.name)
+	}
+	task, err := tasks.Find(t.name)
+	if err != nil {
+		return err
+	}
+	usual := task.Default
+	if t.DropFraction != usual.DropFraction && !slices.Contains([]string{"set", "snfs", "rigl"}, t.Method) {
+		return fmt.Errorf("--drop-fraction %v: --method %s has no use for it; it is for set, snfs, rigl", t.DropFraction, t.Method)
+	}
+	if starts := []string{"magnitude", "random", "variational", "l0", "lottery", "scratch"}; t.Begin != usual.Begin && !slices.Contains(starts, t.Method) {
+		return fmt.Errorf("--begin %v: --method %s has no use for it; it is for %s", t.Begin, t.Method, strings.Join(starts, ", "))
 	}
 	return t.Settings.Validate()
 }

@@ -103,7 +103,7 @@ func openFile(path string) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tasks: open %s: %w", path, err)
 	}
-	if err := c.Validate(); err != nil {
+	if err := c.sound(); err != nil {
 		return nil, fmt.Errorf("tasks: open %s: metadata %q: %w", path, keySettings, err)
 	}
 	net, err := task.load(path)

@@ -78,6 +78,12 @@ func FineTuning(m *Model, s Settings, epochs int, rate float64) (Settings, error
 	if rate == 0 {
 		t.Rate = m.Settings.Rate / 10
 	}
+	if task, err := Find(m.Task); err == nil {
+		t.DropFraction, t.DropSchedule = task.Default.DropFraction, task.Default.DropSchedule
+		if t.Method == "snip" {
+			t.Begin = task.Default.Begin
+		}
+	}
 	t.Ticket, t.GrowInit, t.Redistribute, t.ShareGateMask, t.Penalty, t.Threshold = "", "zero", false, false, 0, 0
 	t.Evolve, t.Population, t.Sampling, t.Spread, t.EvolveRate, t.Generation, t.Separable, t.Independent = "", 0, "", 0, 0, 0, false, false
 	if len(topology(nn.Params(m.Net))) == 0 {

@@ -128,7 +128,7 @@ func Resume(ctx context.Context, path string, out IO) (Result, error) {
 	if _, err := Find(c.Task); err != nil {
 		return Result{}, fmt.Errorf("tasks: resume %s: %w", path, err)
 	}
-	if err := c.Validate(); err != nil {
+	if err := c.sound(); err != nil {
 		return Result{}, fmt.Errorf("tasks: resume %s: its configuration: %w", path, err)
 	}
 	var done Result
@@ -213,6 +213,34 @@ func checkPaths(task string, s Settings) error {
 		}
 		if m.Task != task {
 			return fmt.Errorf("tasks: --%s %s: it is of %s, not %s", flag, path, m.Task, task)
+		}
+		if flag == "ticket" && s.Method != "magnitude" && s.Method != "random" {
+			if err := checkTicket(m, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkTicket reports a setting, other than the usual one, that is not the ticket's: its
+// topology is taken as it is.
+func checkTicket(m *Model, s Settings) error {
+	task, err := Find(m.Task)
+	if err != nil {
+		return err
+	}
+	usual := task.Default
+	for _, x := range []struct {
+		flag             string
+		is, usual, found any
+	}{
+		{"sparsity", s.Sparsity, usual.Sparsity, m.Settings.Sparsity},
+		{"distribution", s.Distribution, usual.Distribution, m.Settings.Distribution},
+		{"block", s.Block, usual.Block, m.Settings.Block},
+	} {
+		if x.is != x.usual && x.is != x.found {
+			return fmt.Errorf("tasks: --%s %v: the topology is that of --ticket %s, which has %v", x.flag, x.is, s.Ticket, x.found)
 		}
 	}
 	return nil

@@ -103,8 +103,55 @@ func defaults(change func(*Settings)) Settings {
 	return s
 }
 
-// Validate reports the first setting that makes no sense, by its flag's name.
+// Validate reports the first setting that makes no sense, or that the method has no use for,
+// by its flag's name.
 func (s *Settings) Validate() error {
+	if err := s.sound(); err != nil {
+		return err
+	}
+	return s.unused()
+}
+
+// unused reports a setting that is not the usual one and that the method has no use for.
+func (s *Settings) unused() error {
+	given := s.Ticket != "" && s.Method != "magnitude" && s.Method != "random" // the topology is
+	for _, x := range []struct {
+		flag string
+		set  bool
+		of   []string // methods that use it
+	}{
+		{"redistribute", s.Redistribute, []string{"snfs"}},
+		{"grow-init " + s.GrowInit, s.GrowInit != "zero", []string{"rigl"}},
+		{"drop-schedule " + s.DropSchedule, s.DropSchedule != "cosine", []string{"set", "snfs", "rigl"}},
+		{fmt.Sprintf("penalty %v", s.Penalty), s.Penalty != 0, []string{"variational", "l0"}},
+		{fmt.Sprintf("threshold %v", s.Threshold), s.Threshold != 0, []string{"variational"}},
+		{"ticket " + s.Ticket, s.Ticket != "", starters},
+		{"evolve " + s.Evolve, s.Evolve != "", []string{"evolution"}},
+		{fmt.Sprintf("population %d", s.Population), s.Population != 0, []string{"evolution"}},
+		{"sampling " + s.Sampling, s.Sampling != "", []string{"evolution"}},
+		{fmt.Sprintf("spread %v", s.Spread), s.Spread != 0, []string{"evolution"}},
+		{fmt.Sprintf("evolve-rate %v", s.EvolveRate), s.EvolveRate != 0, []string{"evolution"}},
+		{fmt.Sprintf("generation %d", s.Generation), s.Generation != 0, []string{"evolution"}},
+		{"separable", s.Separable, []string{"evolution"}},
+		{"independent", s.Independent, []string{"evolution"}},
+	} {
+		if x.set && !slices.Contains(x.of, s.Method) {
+			return fmt.Errorf("--%s: --method %s has no use for it; it is for %s", x.flag, s.Method, strings.Join(x.of, ", "))
+		}
+	}
+	switch {
+	case s.Threshold != 0 && s.Penalty == 0:
+		return fmt.Errorf("--threshold %v: needs a --penalty; without one the sparsity decides which weights go", s.Threshold)
+	case s.Method == "dense" && (s.Keep != "" || s.Block != "1x1"):
+		return fmt.Errorf("--keep %q, --block %s: --method dense keeps all weights", s.Keep, s.Block)
+	case given && s.Keep != "":
+		return fmt.Errorf("--keep %s: the topology is that of --ticket %s", s.Keep, s.Ticket)
+	}
+	return nil
+}
+
+// sound reports the first setting that makes no sense, by its flag's name.
+func (s *Settings) sound() error {
 	oneOf := func(flag, value string, allowed ...string) error {
 		if !slices.Contains(allowed, value) {
 			return fmt.Errorf("--%s %s: not one of %s", flag, value, strings.Join(allowed, ", "))

@@ -41,6 +41,18 @@ func TestValidate(t *testing.T) {
 		`--drops "0.5"`:        func(s *Settings) { s.Drops = "0.5" },
 		"--rate-factor 1":      func(s *Settings) { s.Schedule, s.RateFactor = "step", 1 },
 		"--save-seconds 86400": func(s *Settings) { s.SaveSeconds = 86400 },
+		// What the method, rigl by default, has no use for.
+		"--redistribute":         func(s *Settings) { s.Redistribute = true },
+		"--grow-init normal":     func(s *Settings) { s.Method, s.GrowInit = "set", "normal" },
+		"--drop-schedule linear": func(s *Settings) { s.Method, s.DropSchedule = "static", "linear" },
+		"--penalty 2":            func(s *Settings) { s.Penalty = 2 },
+		"--threshold 3: --m":     func(s *Settings) { s.Method, s.Threshold, s.Penalty = "l0", 3, 1 },
+		"--threshold 3: needs":   func(s *Settings) { s.Method, s.Threshold = "variational", 3 },
+		"--ticket x":             func(s *Settings) { s.Method, s.Ticket = "static", "x" },
+		"--population 8":         func(s *Settings) { s.Population = 8 },
+		"--evolve masks":         func(s *Settings) { s.Method, s.Evolve = "l0", "masks" },
+		"--keep \"head\"":        func(s *Settings) { s.Method, s.Keep = "dense", "head" },
+		"--keep head":            func(s *Settings) { s.Method, s.Ticket, s.Keep = "lottery", "x", "head" },
 	} {
 		s := tasks[0].Default
 		change(&s)

@@ -123,3 +123,37 @@ func TestTicketWeights(t *testing.T) {
 		t.Errorf("a file that does not tell its seed: %v", err)
 	}
 }
+
+// The topology of a ticket is taken as it is: other figures are an error, and the summary
+// tells the ticket's.
+func TestTicketFigures(t *testing.T) {
+	dir := t.TempDir()
+	found := filepath.Join(dir, "found")
+	mustRun(t, found, func(s *Settings) { s.Method, s.Sparsity, s.Distribution = "static", 0.8, "even" })
+	for says, change := range map[string]func(*Settings){
+		"--sparsity 0.5: the topology is that of --ticket " + found + ", which has 0.8": func(s *Settings) { s.Sparsity = 0.5 },
+		"--distribution er: ": func(s *Settings) { s.Distribution = "er" },
+		"--block 4x1: ":       func(s *Settings) { s.Block = "4x1" },
+	} {
+		for _, method := range []string{"lottery", "scratch", "set", "rigl"} {
+			if _, err := digitsRun(t, filepath.Join(dir, "x"), func(s *Settings) {
+				s.Method, s.Ticket = method, found
+				change(s)
+			}); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: %v, want %s", method, err, says)
+			}
+		}
+	}
+	s, err := ReadSettings(found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Method, s.Ticket, s.Sparsity, s.Distribution = "lottery", found, tasks[0].Default.Sparsity, tasks[0].Default.Distribution
+	summary := ""
+	if _, err := Run(t.Context(), "digits", s, IO{Dir: filepath.Join(dir, "lottery"), Started: func(_ Task, _, text string) { summary = text }}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(summary, "lottery from the topology of found, 80 % sparsity") {
+		t.Errorf("summary %s", summary)
+	}
+}
