@@ -39,7 +39,7 @@ func TestStudy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"no window discriminators", "one seed, which proves nothing", "Beside the staged voice", "4.08 against"} {
+	for _, want := range []string{"no window discriminators", "one seed proves nothing", "Beside the staged voice", "4.08 against"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report does not say %q", want)
 		}
