@@ -45,11 +45,6 @@ var collections = map[string]collection{
 		mirrors: []string{"https://cdn.jsdelivr.net/gh/karpathy/char-rnn@6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare"},
 		files:   []download{{"input.txt", "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"}},
 	},
-	"war-and-peace": { // of Karpathy, Johnson and Fei-Fei, arXiv:1506.02078, in the copy of a course project
-		base:    "https://raw.githubusercontent.com/ZihanDai2005/PSTAT_160B_Final_Project/d4c76b9190c3f9a187a4e961665c7fd8af2cadcc/data",
-		mirrors: []string{"https://cdn.jsdelivr.net/gh/ZihanDai2005/PSTAT_160B_Final_Project@d4c76b9190c3f9a187a4e961665c7fd8af2cadcc/data"},
-		files:   []download{{"warpeace_input.txt", "cea8ccb6e581165e7b0988ab7e28cccc9447af1e0b1278ac8baeb8f359d9ce62"}},
-	},
 	"multi30k": {
 		base:    "https://raw.githubusercontent.com/multi30k/dataset/a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/raw",
 		mirrors: []string{"https://cdn.jsdelivr.net/gh/multi30k/dataset@a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/raw"},

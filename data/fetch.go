@@ -36,10 +36,10 @@ type FetchOptions struct {
 // triesEach is how often an address is tried before the next one.
 const triesEach = 3
 
-// Fetch downloads a data set, mnist, cifar10, tiny-shakespeare, war-and-peace, wikitext-2 or
-// multi30k, into a folder and verifies it. A download that is broken off, or stalls, goes on
-// where it stopped, a few times by itself and then from another address if there is one, and
-// at the next call; files that are there and right are kept.
+// Fetch downloads a data set, mnist, cifar10, tiny-shakespeare, wikitext-2 or multi30k, into a
+// folder and verifies it. A download that is broken off, or stalls, goes on where it stopped,
+// a few times by itself and then from another address if there is one, and at the next call;
+// files that are there and right are kept.
 func Fetch(ctx context.Context, name, dir string, o FetchOptions) error {
 	c, ok := collections[name]
 	if !ok {

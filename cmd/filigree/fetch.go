@@ -14,7 +14,7 @@ import (
 )
 
 type fetchCommand struct {
-	Name string `arg:"" enum:"mnist,cifar10,tiny-shakespeare,war-and-peace,wikitext-2,multi30k" help:"mnist (11 MB), cifar10 (163 MB), tiny-shakespeare (1 MB), war-and-peace (3 MB), wikitext-2 (13 MB) or multi30k (1 MB)."`
+	Name string `arg:"" enum:"mnist,cifar10,tiny-shakespeare,wikitext-2,multi30k" help:"mnist (11 MB), cifar10 (163 MB), tiny-shakespeare (1 MB), wikitext-2 (13 MB) or multi30k (1 MB)."`
 	Dir  string `placeholder:"DIR" help:"Folder to put the files in; without it, data/NAME."`
 	From string `placeholder:"URL" help:"Address to fetch from instead of the usual one."`
 }
@@ -58,7 +58,7 @@ func (c *fetchCommand) Run(ctx context.Context, io console) error {
 	}
 	task := c.Name
 	switch c.Name {
-	case "tiny-shakespeare", "war-and-peace":
+	case "tiny-shakespeare":
 		task = "charlm"
 	case "wikitext-2":
 		task = "wordlm"

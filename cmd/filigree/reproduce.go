@@ -23,7 +23,7 @@ import (
 type reproduceCommand struct {
 	Name   string        `arg:"" optional:"" help:"What to reproduce; without it, what there is."`
 	Budget time.Duration `default:"2h" help:"Time it may take on two cores: 20m, 2h, 12h. Sizes, steps and seeds follow from it."`
-	Data   string        `default:"data" placeholder:"DIR" help:"Folder with the folders mnist, cifar10, tiny-shakespeare, war-and-peace, multi30k and cathy-arctic."`
+	Data   string        `default:"data" placeholder:"DIR" help:"Folder with the folders mnist, cifar10, tiny-shakespeare, multi30k and cathy-arctic."`
 	Out    string        `placeholder:"DIR" help:"Folder of the runs and the report; without it, one named by study and budget below runs/."`
 	Report string        `placeholder:"DIR" help:"Folder of the report; without it, that of the runs."`
 	Seeds  int           `help:"Seeds; 0 for what the budget allows."`
@@ -146,7 +146,7 @@ func (c *reproduceCommand) Run(ctx context.Context, io console) error {
 		Out: out, Report: c.Report, Shard: c.shard, Shards: c.shards, Merge: c.Merge, Budget: c.Budget, Progress: io.err,
 		Data: map[string]string{
 			"mnist": filepath.Join(c.Data, "mnist"), "cifar10": filepath.Join(c.Data, "cifar10"),
-			"charlm": filepath.Join(c.Data, "tiny-shakespeare"), "war-and-peace": filepath.Join(c.Data, "war-and-peace"), "translate": filepath.Join(c.Data, "multi30k"),
+			"charlm": filepath.Join(c.Data, "tiny-shakespeare"), "translate": filepath.Join(c.Data, "multi30k"),
 			"voice": filepath.Join(c.Data, "cathy-arctic"),
 		},
 	})

@@ -256,10 +256,10 @@ func short(steps int) string {
 
 func chars(s *study.Study, steps int) {
 	base := func(t *tasks.Settings) {
-		t.Steps, t.Width, t.Every, t.Schedule = steps, 0.25, max(20, min(100, steps/50)), "cosine"
+		t.Steps, t.Width, t.Every = steps, 0.25, max(20, min(100, steps/50))
 	}
-	g := study.Group{Key: "charlm", Title: "A character GRU on War and Peace", Task: "charlm", Data: "war-and-peace",
-		Note: fmt.Sprintf("GRU of 128 units, %d steps of 32 sequences of 64 with a rate that falls along a cosine; the paper trains 512 units for 200,000 steps of 32×512 on WikiText-103 and shows its figures as a plot only.", steps)}
+	g := study.Group{Key: "charlm", Title: "A character GRU on Tiny Shakespeare", Task: "charlm",
+		Note: fmt.Sprintf("GRU of 128 units, %d steps of 32 sequences of 64; the paper trains 512 units for 200,000 steps of 32×512 on WikiText-103 and shows its figures as a plot only.", steps)}
 	step := float64(steps) / 80
 	g.Entries = append(g.Entries, entry("charlm", "Dense", "Dense", 2*step, func(t *tasks.Settings) {
 		base(t)

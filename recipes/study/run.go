@@ -1,7 +1,6 @@
 package study
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +111,7 @@ func (s *Study) dropMissing(o Options) error {
 // settings returns an entry's with the folder of its data.
 func (o Options) settings(g *Group, e *Entry) tasks.Settings {
 	s := e.Settings
-	if dir, ok := o.Data[cmp.Or(g.Data, g.Task)]; ok {
+	if dir, ok := o.Data[g.Task]; ok {
 		s.Data = dir
 	}
 	return s

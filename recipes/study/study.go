@@ -36,7 +36,6 @@ type Study struct {
 type Group struct {
 	Key, Title string
 	Task       string
-	Data       string // key of its folder in the options; empty for that of the task
 	Note       string // what was made smaller than in the paper
 	Entries    []Entry
 	Columns    []Column // shown in place of the work of training and running
