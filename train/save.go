@@ -79,6 +79,9 @@ func (l *Loop) restore(c *Checkpoint) error {
 	}
 	l.state = *c
 	l.state.sections = nil
+	if l.state.Step < l.BestFrom { // a best one there may be is of a network that does not count
+		l.state.Best, l.state.Scored = 0, false
+	}
 	b, err := c.get("progress")
 	if err != nil {
 		return err

@@ -168,6 +168,9 @@ func joined(ctx context.Context, io console, asJSON bool, run func(out tasks.IO)
 // trainNames lists what can be trained, or resumes a run.
 type trainNames struct {
 	Resume  string `placeholder:"DIR" help:"Go on with the run in this directory."`
+	Data    string `placeholder:"DIR" help:"With --resume: where its data is now, if it has moved."`
+	Ticket  string `placeholder:"RUN" help:"With --resume: where its ticket is now."`
+	Init    string `placeholder:"FILE" help:"With --resume: where the model it began with is now."`
 	Threads int    `help:"Workers; 0 for one a core."`
 	JSON    bool   `help:"Print one JSON object."`
 }
@@ -177,6 +180,9 @@ func (c *trainNames) Validate() error {
 	if c.Threads < 0 {
 		return fmt.Errorf("--threads %d: must not be negative", c.Threads)
 	}
+	if c.Resume == "" && c.Data+c.Ticket+c.Init != "" {
+		return errors.New("--data, --ticket, --init: say with --resume which run they are of, or name a task before them")
+	}
 	return nil
 }
 
@@ -184,7 +190,10 @@ func (c *trainNames) Validate() error {
 func (c *trainNames) Run(ctx context.Context, io console) error {
 	setThreads(c.Threads)
 	if c.Resume != "" {
-		return joined(ctx, io, c.JSON, func(out tasks.IO) (tasks.Result, error) { return tasks.Resume(ctx, c.Resume, out) })
+		return joined(ctx, io, c.JSON, func(out tasks.IO) (tasks.Result, error) {
+			out.Data, out.Ticket, out.Init = c.Data, c.Ticket, c.Init
+			return tasks.Resume(ctx, c.Resume, out)
+		})
 	}
 	if c.JSON {
 		for _, t := range tasks.Tasks() {

@@ -184,7 +184,7 @@ func (r *run) do(ctx context.Context, o Options, p *pace) {
 			break
 		}
 		_, err := tasks.ReadResult(path)
-		r.result, r.err = tasks.Resume(ctx, path, tasks.IO{Report: p.report(r)})
+		r.result, r.err = tasks.Resume(ctx, path, tasks.IO{Report: p.report(r), Data: settings.Data, Ticket: settings.Ticket, Init: settings.Init})
 		p.finished(r, err != nil)
 		return
 	}

@@ -62,10 +62,7 @@ func newJob(dir *train.Dir, c config, set *dataset) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &job{dir: dir, task: task, config: c, data: set}
-	if j.origin, err = c.origin(); err != nil {
-		return nil, err
-	}
+	j := &job{dir: dir, task: task, config: c, data: set, origin: c.first()}
 	if j.net, err = j.origin.network(set); err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ func Landscape(ctx context.Context, a, b string, s PathSettings, report func(wha
 	if from.Task != to.Task {
 		return PathResult{}, fmt.Errorf("tasks: %s is of %s, %s of %s: there is no path between them", a, from.Task, b, to.Task)
 	}
-	c := config{from.Task, from.Settings}
+	c := config{Task: from.Task, Settings: from.Settings}
 	if s.Data != "" {
 		c.Data = s.Data
 	}
@@ -159,7 +159,11 @@ func Landscape(ctx context.Context, a, b string, s PathSettings, report func(wha
 
 // first returns the network of a model before its training, with the topology of its end.
 func (m *Model) first(set *dataset) (nn.Layer, error) {
-	net, err := m.origin.network(set)
+	from, err := m.from()
+	if err != nil {
+		return nil, fmt.Errorf("tasks: %s: %w, which cannot be found from here; name its run, not its file", m.Path, err)
+	}
+	net, err := from.network(set)
 	if err != nil {
 		return nil, err
 	}

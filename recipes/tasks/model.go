@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,11 +78,19 @@ func Open(path string) (*Model, error) {
 	}
 	if run != nil {
 		m.Settings.Data, m.Settings.Init, m.Settings.Ticket = run.Data, run.Init, run.Ticket
-		if m.origin.Init != "" && m.origin.Init == filepath.Base(run.Init) {
-			m.origin.Init = run.Init
-		}
+		m.origin = run.first() // with whole paths
 	}
 	return m, nil
+}
+
+// sparsity returns the share of the prunable weights that do not exist, and their block.
+func (m *Model) sparsity() (share float64, block string) {
+	block = "1x1"
+	all, exist := 0, 0
+	for _, l := range m.Layers {
+		all, exist, block = all+l.Weights, exist+l.Nonzeros, cmp.Or(l.Block, block)
+	}
+	return 1 - float64(exist)/float64(max(all, 1)), block
 }
 
 func openFile(path string) (*Model, error) {
@@ -179,7 +188,7 @@ func Eval(ctx context.Context, path, data string) (Score, error) {
 	if data != "" {
 		m.Settings.Data = data
 	}
-	set, err := openData(config{m.Task, m.Settings})
+	set, err := openData(config{Task: m.Task, Settings: m.Settings})
 	if err != nil {
 		return Score{}, err
 	}

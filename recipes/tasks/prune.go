@@ -52,7 +52,7 @@ func Prune(path, out string, s Settings) (*Model, error) {
 		return nil, err
 	}
 	method.Step(0, ws)
-	c := config{m.Task, m.Settings}
+	c := config{Task: m.Task, Settings: m.Settings}
 	c.Ticket, c.Method, c.Sparsity, c.Distribution, c.Block, c.Keep = "", s.Method, s.Sparsity, s.Distribution, s.Block, s.Keep
 	metadata, err := c.metadata(m.origin)
 	if err != nil {

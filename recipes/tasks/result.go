@@ -86,7 +86,7 @@ func command(c config) string {
 			text += fmt.Sprintf(" --seed %v", v)
 		case v == usual.Field(i).Interface():
 		case (name == "ticket" || name == "init") && filepath.IsAbs(fmt.Sprint(v)): // where it lies is nobody else's
-			text += fmt.Sprintf(" %s %s", flag, filepath.Join(filepath.Base(filepath.Dir(fmt.Sprint(v))), filepath.Base(fmt.Sprint(v))))
+			text += fmt.Sprintf(" %s %s", flag, shortPath(fmt.Sprint(v)))
 		case v == true:
 			text += " " + flag
 		case v == false:
@@ -96,6 +96,15 @@ func command(c config) string {
 		}
 	}
 	return text
+}
+
+// shortPath returns the name of an absolute path with that of the folder it is in; where that
+// lies on the machine is nobody else's.
+func shortPath(path string) string {
+	if !filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path))
 }
 
 // best turns the quality of the best evaluation back into the task's metric.
@@ -154,4 +163,4 @@ func (r Result) Score() float64 {
 }
 
 // Command returns the command line of a training: see [Result.Command].
-func Command(task string, s Settings) string { return command(config{task, s}) }
+func Command(task string, s Settings) string { return command(config{Task: task, Settings: s}) }

@@ -1,11 +1,13 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -26,12 +28,16 @@ type IO struct {
 	Report  func(train.Event)          // called while it trains; may be nil
 	Group   comm.Group                 // the processes that train together; nil for one
 	Show    io.Writer                  // for a taste of the trained network; may be nil
+
+	// Where a resumed run finds what has moved since it began; empty for where it was.
+	Data, Ticket, Init string
 }
 
 // config is what config.json holds.
 type config struct {
 	Task string `json:"task"`
 	Settings
+	First *origin `json:"first_weights,omitempty"` // where they came from, if the settings do not tell
 }
 
 // rank returns this process's number; only process 0 writes and evaluates.
@@ -66,11 +72,12 @@ func Run(ctx context.Context, task string, s Settings, out IO) (Result, error) {
 		return Result{}, err
 	}
 	s.Threads, s.Ranks = parallel.Workers(), out.ranks(s)
-	set, err := openData(config{task, s}.whole()) // before the directory, so that a wrong path leaves none
+	c := config{Task: task, Settings: s}
+	set, err := openData(c.whole()) // before the directory, so that a wrong path leaves none
 	if err != nil {
 		return Result{}, err
 	}
-	if err := checkPaths(task, s); err != nil {
+	if err := c.checkPaths(); err != nil {
 		return Result{}, err
 	}
 	if out.ranks(s) > 1 && s.Learner != "" {
@@ -79,15 +86,20 @@ func Run(ctx context.Context, task string, s Settings, out IO) (Result, error) {
 	if out.Group != nil && out.Group.Size() > 1 && s.Ticket == "" && (s.Method == "lottery" || s.Method == "scratch") {
 		return Result{}, fmt.Errorf("tasks: --method %s by several processes: name the run that found the topology with --ticket", s.Method)
 	}
+	if from, err := c.origin(); err != nil {
+		return Result{}, err
+	} else if from != c.own() {
+		c.First = &from
+	}
 	if out.rank() > 0 {
-		return execute(ctx, nil, config{task, s}, set, nil, out)
+		return execute(ctx, nil, c, set, nil, out)
 	}
 	if out.Dir == "" {
 		if out.Dir, err = train.MakeDefault(Root, task, s.Seed, time.Now()); err != nil {
 			return Result{}, err
 		}
 	}
-	for _, path := range []*string{&out.Dir, &s.Data, &s.Ticket, &s.Init} { // so that it goes on from anywhere
+	for _, path := range []*string{&out.Dir, &c.Data, &c.Ticket, &c.Init} { // so that it goes on from anywhere
 		if *path == "" {
 			continue
 		}
@@ -95,12 +107,12 @@ func Run(ctx context.Context, task string, s Settings, out IO) (Result, error) {
 			return Result{}, err
 		}
 	}
-	dir, err := train.Create(out.Dir, config{task, s})
+	dir, err := train.Create(out.Dir, c)
 	if err != nil {
 		return Result{}, err
 	}
 	defer dir.Close()
-	result, err := execute(ctx, dir, config{task, s}, set, nil, out)
+	result, err := execute(ctx, dir, c, set, nil, out)
 	if err != nil && !errors.Is(err, train.ErrInterrupted) {
 		dir.Discard()
 	}
@@ -131,6 +143,7 @@ func Resume(ctx context.Context, path string, out IO) (Result, error) {
 	if err := c.sound(); err != nil {
 		return Result{}, fmt.Errorf("tasks: resume %s: its configuration: %w", path, err)
 	}
+	c.Data, c.Ticket, c.Init = cmp.Or(out.Data, c.Data), cmp.Or(out.Ticket, c.Ticket), cmp.Or(out.Init, c.Init)
 	var done Result
 	switch err := dir.ReadResult(&done); {
 	case err == nil:
@@ -201,9 +214,10 @@ func follow(ctx context.Context, c config, set *dataset, checkpoint *train.Check
 	return err
 }
 
-// checkPaths reports what is wrong with the models a run starts from.
-func checkPaths(task string, s Settings) error {
-	for flag, path := range map[string]string{"ticket": s.Ticket, "init": s.Init} {
+// checkPaths reports what is wrong with the models a run starts from. Figures of the topology
+// that are the task's usual ones become the ticket's.
+func (c *config) checkPaths() error {
+	for flag, path := range map[string]string{"ticket": c.Ticket, "init": c.Init} {
 		if path == "" {
 			continue
 		}
@@ -211,11 +225,11 @@ func checkPaths(task string, s Settings) error {
 		if err != nil {
 			return fmt.Errorf("--%s: %w", flag, err)
 		}
-		if m.Task != task {
-			return fmt.Errorf("tasks: --%s %s: it is of %s, not %s", flag, path, m.Task, task)
+		if m.Task != c.Task {
+			return fmt.Errorf("tasks: --%s %s: it is of %s, not %s", flag, path, m.Task, c.Task)
 		}
-		if flag == "ticket" && s.Method != "magnitude" && s.Method != "random" {
-			if err := checkTicket(m, s); err != nil {
+		if flag == "ticket" && c.Method != "magnitude" && c.Method != "random" {
+			if err := c.follow(m); err != nil {
 				return err
 			}
 		}
@@ -223,25 +237,35 @@ func checkPaths(task string, s Settings) error {
 	return nil
 }
 
-// checkTicket reports a setting, other than the usual one, that is not the ticket's: its
-// topology is taken as it is.
-func checkTicket(m *Model, s Settings) error {
-	task, err := Find(m.Task)
+// follow takes the figures of the topology from the ticket, as the topology is. Those that
+// are neither the ticket's nor the task's usual ones were asked for, and are an error.
+func (c *config) follow(ticket *Model) error {
+	task, err := Find(c.Task)
 	if err != nil {
 		return err
 	}
-	usual := task.Default
-	for _, x := range []struct {
-		flag             string
-		is, usual, found any
-	}{
-		{"sparsity", s.Sparsity, usual.Sparsity, m.Settings.Sparsity},
-		{"distribution", s.Distribution, usual.Distribution, m.Settings.Distribution},
-		{"block", s.Block, usual.Block, m.Settings.Block},
-	} {
-		if x.is != x.usual && x.is != x.found {
-			return fmt.Errorf("tasks: --%s %v: the topology is that of --ticket %s, which has %v", x.flag, x.is, s.Ticket, x.found)
+	wrong := func(flag string, is, found any) error {
+		return fmt.Errorf("tasks: --%s %v: the topology is that of --ticket %s, which has %v", flag, is, c.Ticket, found)
+	}
+	found, block := ticket.sparsity()
+	if math.Abs(c.Sparsity-found) > 0.01*(1-found) { // layers and blocks are rounded
+		if found = math.Round(1e4*found) / 1e4; c.Sparsity != task.Default.Sparsity {
+			return wrong("sparsity", c.Sparsity, found)
 		}
+		c.Sparsity = found
+	}
+	for _, x := range []struct {
+		flag         string
+		is           *string
+		usual, found string
+	}{
+		{"distribution", &c.Distribution, task.Default.Distribution, ticket.Settings.Distribution},
+		{"block", &c.Block, task.Default.Block, block},
+	} {
+		if *x.is != x.found && *x.is != x.usual {
+			return wrong(x.flag, *x.is, x.found)
+		}
+		*x.is = x.found
 	}
 	return nil
 }

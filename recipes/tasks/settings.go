@@ -142,8 +142,10 @@ func (s *Settings) unused() error {
 	switch {
 	case s.Threshold != 0 && s.Penalty == 0:
 		return fmt.Errorf("--threshold %v: needs a --penalty; without one the sparsity decides which weights go", s.Threshold)
-	case s.Method == "dense" && (s.Keep != "" || s.Block != "1x1"):
-		return fmt.Errorf("--keep %q, --block %s: --method dense keeps all weights", s.Keep, s.Block)
+	case s.Method == "dense" && s.Keep != "":
+		return fmt.Errorf("--keep %s: --method dense keeps all weights", s.Keep)
+	case s.Method == "dense" && s.Block != "1x1":
+		return fmt.Errorf("--block %s: --method dense keeps all weights", s.Block)
 	case given && s.Keep != "":
 		return fmt.Errorf("--keep %s: the topology is that of --ticket %s", s.Keep, s.Ticket)
 	}
@@ -206,8 +208,11 @@ func (s *Settings) sound() error {
 			return err
 		}
 	}
-	if (s.Drops != "" || s.RateFactor != 0) && s.Schedule != "step" {
-		return fmt.Errorf("--drops %q, --rate-factor %v: only with --schedule step", s.Drops, s.RateFactor)
+	if s.Drops != "" && s.Schedule != "step" {
+		return fmt.Errorf("--drops %s: only with --schedule step", s.Drops)
+	}
+	if s.RateFactor != 0 && s.Schedule != "step" {
+		return fmt.Errorf("--rate-factor %v: only with --schedule step", s.RateFactor)
 	}
 	if _, err := s.drops(); err != nil {
 		return err

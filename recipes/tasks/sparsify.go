@@ -97,6 +97,9 @@ func (j *job) sparsify(ps []*nn.Param, samples int) error {
 	default:
 		return fmt.Errorf("tasks: no method %q", s.Method)
 	}
+	if _, ok := j.method.(prune.Finisher); ok {
+		j.loop.BestFrom = j.steps // it is sparse once it has ended
+	}
 	j.loop.Prune, j.loop.Weights = j.method, prune.Weights(ps)
 	if s.Method == "variational" || s.Method == "l0" { // they rank what they are given
 		keep := keeper(s.Keep)

@@ -121,6 +121,6 @@ func (d *dataset) warnings() string {
 
 // Check reports what keeps the data of a training from being read.
 func Check(task string, s Settings) error {
-	_, err := openData(config{task, s})
+	_, err := openData(config{Task: task, Settings: s})
 	return err
 }

@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -24,8 +25,16 @@ type origin struct {
 // own is the origin of first weights that no other run has had.
 func (c config) own() origin { return origin{c.Seed, weightStream(c.Method), c.Init} }
 
-// origin returns where a run's first weights come from: those of a lottery ticket from where
-// the run that found the topology had them, unless --init names others.
+// first returns where the first weights of a run that has begun come from.
+func (c config) first() origin {
+	if c.First != nil {
+		return *c.First
+	}
+	return c.own()
+}
+
+// origin returns where the first weights of a run that begins are to come from: those of a
+// lottery ticket from where the run that found the topology had them, unless --init names others.
 func (c config) origin() (origin, error) {
 	if c.Method != "lottery" || c.Ticket == "" || c.Init != "" {
 		return c.own(), nil
@@ -34,11 +43,20 @@ func (c config) origin() (origin, error) {
 	if err != nil {
 		return origin{}, fmt.Errorf("--ticket: %w", err)
 	}
+	o, err := m.from()
+	if err != nil {
+		err = fmt.Errorf("tasks: --ticket %s: %w: name these with --init", c.Ticket, err)
+	}
+	return o, err
+}
+
+// from returns where the first weights of a model came from, if it tells enough to make them.
+func (m *Model) from() (origin, error) {
 	switch o := m.origin; {
 	case !m.seeded:
-		return o, fmt.Errorf("tasks: --ticket %s: its metadata does not tell the seed of its first weights: name these with --init", c.Ticket)
+		return o, errors.New("its metadata does not tell the seed of its first weights")
 	case o.Init != "" && !filepath.IsAbs(o.Init): // a file does not tell where on the machine it was
-		return o, fmt.Errorf("tasks: --ticket %s: its first weights were those of %s: name these with --init", c.Ticket, o.Init)
+		return o, fmt.Errorf("its first weights were those of %s", o.Init)
 	default:
 		return o, nil
 	}
@@ -56,12 +74,11 @@ func (o origin) network(set *dataset) (*model, error) {
 // metadata returns what a model file tells of its training, without folders of the machine.
 func (c config) metadata(from origin) (map[string]string, error) {
 	same := from == c.own()
-	c.Data, c.Threads, c.SaveSeconds, c.Ranks = "", 0, 0, 0
-	for _, path := range []*string{&c.Ticket, &c.Init, &from.Init} {
-		if *path != "" {
-			*path = filepath.Base(*path)
-		}
+	c.Data, c.Threads, c.SaveSeconds, c.Ranks, c.First = "", 0, 0, 0, nil
+	if c.Ticket != "" {
+		c.Ticket = filepath.Base(c.Ticket) // it may be in a run of any name
 	}
+	c.Init, from.Init = shortPath(c.Init), shortPath(from.Init)
 	text, err := json.Marshal(c)
 	if err != nil {
 		return nil, err

@@ -1,11 +1,16 @@
 package tasks
 
 import (
+	"context"
+	"errors"
+	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/train"
 )
 
 // weightsOf returns all stored weights of a model.
@@ -107,7 +112,7 @@ func TestTicketWeights(t *testing.T) {
 	if !same(at("t1"), at("t2")) {
 		t.Error("the ticket of a run that began with a model does not begin with it")
 	}
-	if _, err := digitsRun(t, at("t3"), still("lottery", filepath.Join(at("tuned"), "model.safetensors"), 21)); err == nil || !strings.Contains(err.Error(), "first weights were those of first: name these with --init") {
+	if _, err := digitsRun(t, at("t3"), still("lottery", filepath.Join(at("tuned"), "model.safetensors"), 21)); err == nil || !strings.Contains(err.Error(), "first weights were those of "+filepath.Base(dir)+"/first: name these with --init") {
 		t.Errorf("the file of a run that began with a model: %v", err)
 	}
 
@@ -155,5 +160,61 @@ func TestTicketFigures(t *testing.T) {
 	}
 	if !strings.Contains(summary, "lottery from the topology of found, 80 % sparsity") {
 		t.Errorf("summary %s", summary)
+	}
+	// What is recorded is the ticket's, and holds for tickets of tickets.
+	lottery := filepath.Join(dir, "lottery")
+	if s, err = ReadSettings(lottery); err != nil || s.Sparsity != 0.8 || s.Distribution != "even" {
+		t.Errorf("recorded a sparsity of %v, distribution %s (%v)", s.Sparsity, s.Distribution, err)
+	}
+	mustRun(t, filepath.Join(dir, "again"), func(s *Settings) { s.Method, s.Ticket, s.Sparsity, s.Distribution = "lottery", lottery, 0.8, "even" })
+}
+
+// A run that has moved with its data, its ticket and its first model goes on where they are now.
+func TestMovedResumes(t *testing.T) {
+	dir := t.TempDir()
+	mustRun(t, filepath.Join(dir, "a", "found"), func(s *Settings) { s.Method = "magnitude" })
+	ctx, cancel := context.WithCancel(t.Context())
+	task, err := Find("digits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := task.Default
+	s.Images, s.Steps, s.Batch, s.Width, s.Method, s.Seed, s.Ticket = 640, 40, 32, 0.3, "lottery", 5, filepath.Join(dir, "a", "found")
+	_, err = Run(ctx, "digits", s, IO{Dir: filepath.Join(dir, "a", "lottery"), Report: func(e train.Event) {
+		if e.Step == 10 {
+			cancel()
+		}
+	}})
+	if !errors.Is(err, train.ErrInterrupted) {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "a"), filepath.Join(dir, "b")); err != nil {
+		t.Fatal(err)
+	}
+	moved := filepath.Join(dir, "b", "lottery")
+	if _, err := Resume(t.Context(), moved, IO{}); err == nil {
+		t.Fatal("the ticket is found where it is no more")
+	}
+	r, err := Resume(t.Context(), moved, IO{Ticket: filepath.Join(dir, "b", "found")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := Open(r.Model); err != nil || m.origin.Seed != 1 {
+		t.Errorf("its first weights are said to be of seed %d (%v), they are of 1", m.origin.Seed, err)
+	}
+}
+
+// The best network of variational dropout and L0 is as sparse as the last.
+func TestBestIsSparse(t *testing.T) {
+	for _, method := range []string{"variational", "l0", "magnitude"} {
+		dir := filepath.Join(t.TempDir(), "run")
+		r := mustRun(t, dir, func(s *Settings) { s.Method, s.Sparsity, s.Steps = method, 0.9, 60 })
+		best, err := Open(filepath.Join(dir, "checkpoints", "best.safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if share, _ := best.sparsity(); math.Abs(share-r.Sparsity) > 1e-9 || r.Best < r.TestAccuracy {
+			t.Errorf("%s: the best network is %.3f sparse, the last %.3f; it scores %v, the last %v", method, share, r.Sparsity, r.Best, r.TestAccuracy)
+		}
 	}
 }
