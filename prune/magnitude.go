@@ -141,10 +141,24 @@ func (m gradual) start(name string, ws []Weight) error {
 		want = kept(all, m.Sparsity)
 	}
 	if want > have+n { // each layer is rounded
-		return fmt.Errorf("prune: %s: a sparsity of %.4g is less than the %.4g that the weights have: what does not exist cannot come back",
-			name, m.Sparsity, 1-float64(have)/float64(all))
+		return fmt.Errorf("prune: %s: a sparsity of %.4g leaves %d of the %d weights, or blocks, that it prunes, and only %d exist: what does not exist cannot come back",
+			name, m.Sparsity, want, all, have)
 	}
 	return nil
+}
+
+// due returns the sparsity that weights are to have together when a share of the way from
+// the first topology to a target is done.
+func (m gradual) due(target, share float64, ws ...Weight) float64 {
+	gone, all := 0, 0
+	for _, w := range ws {
+		all += w.Size()
+		if mask := m.First[w.Name]; mask != nil {
+			gone += w.Size() - mask.NNZ()
+		}
+	}
+	first := float64(gone) / float64(max(all, 1))
+	return first + share*max(0, target-first)
 }
 
 // inBlocks returns a topology, all of the weight where it is nil, in blocks of R rows.
@@ -178,12 +192,12 @@ func (m gradual) step(step int, ws []Weight, rate score) []Change {
 	pruned := targets(ws)
 	drop := make([][]uint32, len(pruned))
 	if m.Global {
-		drop = lowestOfAll(pruned, rate, share*m.Sparsity, m.Structure.rows())
+		drop = lowestOfAll(pruned, rate, m.due(m.Sparsity, share, pruned...), m.Structure.rows())
 	} else {
 		for i, w := range pruned {
 			if w.Parts > 1 || m.Structure.Cols > 1 {
-				drop[i] = lowestByPart(w, rate, share*w.Target, m.Structure)
-			} else if excess := m.excess(w, share*w.Target); excess > 0 {
+				drop[i] = lowestByPart(w, rate, m.due(w.Target, share, w), m.Structure)
+			} else if excess := m.excess(w, m.due(w.Target, share, w)); excess > 0 {
 				drop[i] = lowest(masked(w.Param, m.Structure.rows()), rate, excess)
 			}
 		}

@@ -1,9 +1,11 @@
 package prune
 
 import (
+	"math"
 	"testing"
 
 	"github.com/seed073b5613/filigree/nn"
+	"github.com/seed073b5613/filigree/sparse"
 )
 
 // The blocks at the bottom of a matrix whose rows are no multiple of a block's are not at a
@@ -38,6 +40,30 @@ func TestPartialBlocks(t *testing.T) {
 		}
 		if partial < K/4 || partial > 3*K/4 {
 			t.Errorf("%s: %d of %d small blocks exist, half of them are to", name, partial, K)
+		}
+	}
+}
+
+// Pruning further goes on by the schedule from where the first topology is, at once.
+func TestFurtherPruningIsGradual(t *testing.T) {
+	for _, global := range []bool{false, true} {
+		rng := newRand(5)
+		dense := Weights([]*nn.Param{param("a", rng, 40, 50)})
+		if err := (Static{Sparsity: 0.9, Distribution: Even}).Begin(dense, rng); err != nil {
+			t.Fatal(err)
+		}
+		first := map[string]*sparse.Mask{"a": maskOf(dense[0].Param)}
+		ws := Weights([]*nn.Param{param("a", rng, 40, 50)})
+		m := Magnitude{Sparsity: 0.96, Distribution: Even, Schedule: Cubic{Until: 10, Every: 1}, Global: global, First: first}
+		if err := m.Begin(ws, rng); err != nil {
+			t.Fatal(err)
+		}
+		for step := range 11 {
+			m.Step(step, ws)
+			left := 1 - float64(step)/10
+			if want := int(math.Round(2000 * (1 - 0.96 + 0.06*left*left*left))); ws[0].NNZ() < want-1 || ws[0].NNZ() > want+1 {
+				t.Errorf("global %v, step %d: %d weights, want %d", global, step, ws[0].NNZ(), want)
+			}
 		}
 	}
 }

@@ -112,7 +112,7 @@ func TestPruneFurther(t *testing.T) {
 			check(name+" in training", filepath.Join(dir, name), 0.95)
 
 			s.Sparsity = 0.5
-			const says = "0.5 is less than the 0."
+			const says = "a sparsity of 0.5 leaves "
 			if _, err := Prune(sparse, out, s); err == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("%s: a sparsity of 0.5: %v", name, err)
 			}
