@@ -79,7 +79,7 @@ func studyTable(t *testing.T, dir string) string {
 	}
 	var b strings.Builder
 	b.WriteString("| method | test accuracy, mean ± sd | seeds | non-zero weights | training work | running work |\n|---|---|---|---|---|---|\n")
-	for _, method := range []string{"dense", "static", "rigl", "magnitude"} {
+	for _, method := range []string{"dense", "static", "lottery", "rigl", "magnitude"} {
 		rs := byMethod[method]
 		if len(rs) == 0 {
 			continue
