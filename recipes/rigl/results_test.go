@@ -1,12 +1,14 @@
 package rigl
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -102,16 +104,45 @@ func studyTable(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// The reports in docs are what the committed results of the studies say.
-func TestReports(t *testing.T) {
-	for docs, c := range map[string]struct {
-		study   *study.Study
-		results string
-	}{
+// reported are the studies whose reports are in docs, by their folder there.
+func reported() map[string]reportedStudy {
+	return map[string]reportedStudy{
 		"../../docs/rigl":     {Study(2 * time.Hour), "results/2h"},
 		"../../docs/sparsity": {sparsity.Study(2 * time.Hour), "../sparsity/results/2h"},
 		"../../docs/snap":     {snap.Study(25 * time.Minute), "../snap/results/25m"},
-	} {
+	}
+}
+
+type reportedStudy struct {
+	study   *study.Study
+	results string
+}
+
+// The committed results are of the runs that the plans name, which the reports describe.
+func TestResultsArePlanned(t *testing.T) {
+	ticket := regexp.MustCompile(` --ticket \S+`)
+	for _, c := range reported() {
+		var list bytes.Buffer
+		if err := c.study.List(&list); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(list.String()) {
+			name, planned, _ := strings.Cut(strings.TrimSpace(line), "\t")
+			r, err := tasks.ReadResult(filepath.Join(c.results, name))
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if got, want := ticket.ReplaceAllString(r.Command, ""), ticket.ReplaceAllString(planned, ""); got != want {
+				t.Errorf("%s/%s is of\n%s, not\n%s", c.results, name, got, want)
+			}
+		}
+	}
+}
+
+// The reports in docs are what the committed results of the studies say.
+func TestReports(t *testing.T) {
+	for docs, c := range reported() {
 		if _, err := os.Stat(c.results); err != nil {
 			continue
 		}

@@ -38,7 +38,7 @@ func TestValidate(t *testing.T) {
 		"--drops 0.5,0.4":      func(s *Settings) { s.Schedule, s.Drops = "step", "0.5,0.4" },
 		"--drops 0.5,1":        func(s *Settings) { s.Schedule, s.Drops = "step", "0.5,1" },
 		"--drops half":         func(s *Settings) { s.Schedule, s.Drops = "step", "half" },
-		`--drops 0.5: only`:        func(s *Settings) { s.Drops = "0.5" },
+		`--drops 0.5: only`:    func(s *Settings) { s.Drops = "0.5" },
 		"--rate-factor 1":      func(s *Settings) { s.Schedule, s.RateFactor = "step", 1 },
 		"--save-seconds 86400": func(s *Settings) { s.SaveSeconds = 86400 },
 		// What the method, rigl by default, has no use for.
@@ -51,7 +51,7 @@ func TestValidate(t *testing.T) {
 		"--ticket x":             func(s *Settings) { s.Method, s.Ticket = "static", "x" },
 		"--population 8":         func(s *Settings) { s.Population = 8 },
 		"--evolve masks":         func(s *Settings) { s.Method, s.Evolve = "l0", "masks" },
-		"--keep head: --method":        func(s *Settings) { s.Method, s.Keep = "dense", "head" },
+		"--keep head: --method":  func(s *Settings) { s.Method, s.Keep = "dense", "head" },
 		"--keep head":            func(s *Settings) { s.Method, s.Ticket, s.Keep = "lottery", "x", "head" },
 	} {
 		s := tasks[0].Default
