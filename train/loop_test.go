@@ -284,3 +284,35 @@ func TestBestFrom(t *testing.T) {
 		}
 	}
 }
+
+// A best score from before BestFrom, of a run that did not know of it, is forgotten.
+func TestBestFromWhenResumed(t *testing.T) {
+	dir := newDir(t)
+	scores := func(l *Loop) { // ever worse
+		l.EvalEvery = 10
+		l.Evaluate = func(context.Context) (Scores, error) { return Scores{Quality: -float64(l.state.Step), Count: 1}, nil }
+		l.Best = func(string) error { return nil }
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := newLoop(t, dir)
+	scores(l)
+	l.Report = func(e Event) {
+		if e.Step == 25 {
+			cancel()
+		}
+	}
+	if _, err := l.Run(ctx, nil); !errors.Is(err, ErrInterrupted) {
+		t.Fatal(err)
+	}
+	c, err := OpenCheckpoint(dir.Checkpoint())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l = newLoop(t, dir)
+	scores(l)
+	l.BestFrom = 35
+	o, err := l.Run(context.Background(), c)
+	if err != nil || o.Best != -40 {
+		t.Errorf("best %v (%v), want -40", o.Best, err)
+	}
+}
